@@ -1,0 +1,51 @@
+package io.moka.checkpoint;
+
+import io.moka.weights.Tensor;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * An open model: its configuration and its tensors, already checked against each other. Tensors stay valid
+ * until it is closed.
+ */
+public interface Checkpoint extends AutoCloseable {
+  /**
+   * The architecture.
+   *
+   * @return checked values
+   */
+  ModelConfig config();
+
+  /**
+   * The sampling defaults that come with the model.
+   *
+   * @return defaults, empty where the model gives none
+   */
+  GenerationDefaults generationDefaults();
+
+  /**
+   * A tensor by what it does. It exists whenever {@link ModelTensors#of} lists it.
+   *
+   * @param key which
+   * @return a view into memory that this checkpoint owns
+   * @throws IllegalArgumentException when the configuration has no such tensor
+   */
+  Tensor tensor(TensorKey key);
+
+  /**
+   * Says that a tensor has been copied elsewhere and its pages need not stay resident. It can still be read.
+   *
+   * @param tensor one of this checkpoint's
+   */
+  void release(Tensor tensor);
+
+  /**
+   * Where the tokenizer and its configuration lie.
+   *
+   * @return a folder, or empty for a model without text
+   */
+  Optional<Path> folder();
+
+  @Override
+  void close();
+}
