@@ -1,6 +1,9 @@
 package io.moka;
 
-/** This Java virtual machine or machine cannot run what was asked; the message names the flag or the choice that can. */
+/**
+ * This Java virtual machine or machine cannot run what was asked; the message names the flag or the
+ * choice that can.
+ */
 public final class PlatformException extends MokaException {
   private static final long serialVersionUID = 1L;
 

@@ -1,6 +1,9 @@
 package io.moka;
 
-/** A request cannot be served as asked: an option out of range, a prompt too long, messages the template refuses. */
+/**
+ * A request cannot be served as asked: an option out of range, a prompt too long, messages the
+ * template refuses.
+ */
 public class RequestException extends MokaException {
   private static final long serialVersionUID = 1L;
 

@@ -5,8 +5,8 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * An open model: its configuration and its tensors, already checked against each other. Tensors stay valid
- * until it is closed.
+ * An open model: its configuration and its tensors, already checked against each other. Tensors
+ * stay valid until it is closed.
  */
 public interface Checkpoint extends AutoCloseable {
   /**
@@ -33,7 +33,8 @@ public interface Checkpoint extends AutoCloseable {
   Tensor tensor(TensorKey key);
 
   /**
-   * Says that a tensor has been copied elsewhere and its pages need not stay resident. It can still be read.
+   * Says that a tensor has been copied elsewhere and its pages need not stay resident. It can still
+   * be read.
    *
    * @param tensor one of this checkpoint's
    */

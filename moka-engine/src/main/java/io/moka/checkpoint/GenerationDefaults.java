@@ -6,7 +6,8 @@ import java.util.OptionalDouble;
 import java.util.OptionalInt;
 
 /**
- * The sampling settings of {@code generation_config.json}; empty where the file or the key is absent.
+ * The sampling settings of {@code generation_config.json}; empty where the file or the key is
+ * absent.
  *
  * @param doSample false asks for greedy decoding
  * @param temperature at least 0

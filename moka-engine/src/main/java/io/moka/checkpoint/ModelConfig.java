@@ -5,8 +5,9 @@ import java.util.List;
 import java.util.OptionalInt;
 
 /**
- * An architecture as data; the components have the names of Hugging Face's {@code config.json} where it has
- * them. A value is already checked: sizes are positive, heads divide, top-k is within the experts.
+ * An architecture as data; the components have the names of Hugging Face's {@code config.json}
+ * where it has them. A value is already checked: sizes are positive, heads divide, top-k is within
+ * the experts.
  *
  * @param modelType {@code qwen3_moe} or {@code mixtral}
  * @param vocabSize V

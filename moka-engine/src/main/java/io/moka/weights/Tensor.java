@@ -4,8 +4,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
- * A tensor as its file holds it: row-major, the last dimension contiguous. The data belongs to whoever
- * opened the file; a tensor is a view and gives no ownership.
+ * A tensor as its file holds it: row-major, the last dimension contiguous. The data belongs to
+ * whoever opened the file; a tensor is a view and gives no ownership.
  *
  * @param name its name in the file, for messages
  * @param format how the numbers are stored

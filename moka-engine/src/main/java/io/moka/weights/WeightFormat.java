@@ -1,8 +1,8 @@
 package io.moka.weights;
 
 /**
- * How the numbers of a tensor are stored: little-endian, in blocks of {@link #blockElements()} numbers that
- * take {@link #blockBytes()} bytes.
+ * How the numbers of a tensor are stored: little-endian, in blocks of {@link #blockElements()}
+ * numbers that take {@link #blockBytes()} bytes.
  */
 public enum WeightFormat {
   /** IEEE 754 binary32. */
