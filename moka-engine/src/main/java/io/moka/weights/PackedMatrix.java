@@ -1,0 +1,120 @@
+package io.moka.weights;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * A matrix [rows, columns] in the order in which the CPU kernels read it.
+ *
+ * <pre>
+ * matrix = groups of 64 rows      rows beyond the matrix are zero
+ * group  = 4 strips of 16 rows    four streams, each strictly ascending
+ * strip  = columns in pairs       a last odd column is paired with zero
+ * pair   = F32:  16 x column 2p, then 16 x column 2p + 1        128 bytes
+ *          BF16: 16 x (column 2p | column 2p + 1 &lt;&lt; 16)          64 bytes
+ *          F16:  as BF16                                          64 bytes
+ * </pre>
+ *
+ * <p>A vector lane is a row, so a product runs over the columns in ascending order whatever the width of the
+ * vectors and the number of tokens: the one order of summation.
+ *
+ * @param format how the numbers are stored, unchanged from the file
+ * @param rows rows of the matrix
+ * @param columns columns of the matrix
+ * @param data the groups, 64-byte aligned
+ */
+public record PackedMatrix(WeightFormat format, int rows, int columns, MemorySegment data) {
+  /** Rows of a strip: the lanes of a 512-bit vector of floats. */
+  public static final int STRIP_ROWS = 16;
+
+  /** Strips of a group. */
+  public static final int GROUP_STRIPS = 4;
+
+  /** Rows of a group. */
+  public static final int GROUP_ROWS = STRIP_ROWS * GROUP_STRIPS;
+
+  /** Checks that the data has the size of the layout. */
+  public PackedMatrix {
+    if (data.byteSize() != bytes(format, rows, columns)) {
+      throw new IllegalArgumentException(
+          data.byteSize() + " bytes do not hold [" + rows + ", " + columns + "] of " + format);
+    }
+  }
+
+  /**
+   * Bytes of a packed matrix.
+   *
+   * @param format how the numbers are stored
+   * @param rows rows
+   * @param columns columns
+   * @return the count, a multiple of 64
+   */
+  public static long bytes(WeightFormat format, int rows, int columns) {
+    return groups(rows) * GROUP_STRIPS * stripBytes(format, columns);
+  }
+
+  /**
+   * Bytes of one strip.
+   *
+   * @param format how the numbers are stored
+   * @param columns columns
+   * @return the count
+   */
+  public static long stripBytes(WeightFormat format, int columns) {
+    return (columns + 1L) / 2 * pairBytes(format);
+  }
+
+  /**
+   * Bytes of a pair of columns within a strip.
+   *
+   * @param format how the numbers are stored
+   * @return the count
+   */
+  public static int pairBytes(WeightFormat format) {
+    return 2 * STRIP_ROWS * format.blockBytes();
+  }
+
+  private static long groups(int rows) {
+    return (rows + GROUP_ROWS - 1L) / GROUP_ROWS;
+  }
+
+  /**
+   * Groups of 64 rows.
+   *
+   * @return the count
+   */
+  public int groups() {
+    return (int) groups(rows);
+  }
+
+  /**
+   * Bytes of one strip of this matrix.
+   *
+   * @return the count
+   */
+  public long stripBytes() {
+    return stripBytes(format, columns);
+  }
+
+  /**
+   * One element, decoded. For tests and the reference; a kernel reads strips.
+   *
+   * @param row row from 0
+   * @param column column from 0
+   * @return its value
+   */
+  public float get(int row, int column) {
+    long pair = row / STRIP_ROWS * stripBytes() + (long) (column / 2) * pairBytes(format);
+    int lane = row % STRIP_ROWS;
+    int half = column % 2;
+    return switch (format) {
+      case F32 -> data.get(ValueLayout.JAVA_FLOAT_UNALIGNED, pair + (half * STRIP_ROWS + lane) * 4L);
+      case F16 -> Float.float16ToFloat(word(pair, lane, half));
+      case BF16 -> Float.intBitsToFloat(word(pair, lane, half) << 16);
+    };
+  }
+
+  private short word(long pair, int lane, int half) {
+    return data.get(ValueLayout.JAVA_SHORT_UNALIGNED, pair + (lane * 2 + half) * 2L);
+  }
+}
