@@ -1,6 +1,7 @@
 package io.moka.kernels;
 
 import io.moka.weights.NativeMemory;
+import io.moka.weights.PackedMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -9,9 +10,13 @@ import java.lang.foreign.MemorySegment;
  *
  * <pre>
  * layer = blocks
- * block = for each key/value head:  keys   [d, 16]    a vector lane is a position
- *                                   values [16, d]    a vector lane is a dimension
+ * block = for each key/value head: keys, then values
+ * keys   = one strip: a lane is one of 16 positions, columns are the d dimensions
+ * values = ceil(d / 16) strips: a lane is one of 16 dimensions, columns are the 16 positions
  * </pre>
+ *
+ * <p>A strip is that of {@link io.moka.weights.PackedMatrix}, so that attention runs on the kernels of the
+ * matrix products.
  *
  * <p>Its owner closes it; nothing may read it after that.
  */
@@ -53,7 +58,7 @@ public final class KvCache implements AutoCloseable {
    * @return the count
    */
   public long blockBytes() {
-    return 2L * kvHeads * BLOCK_TOKENS * headDim * type.bytes();
+    return kvHeads * (keysBytes() + valuesBytes());
   }
 
   /**
@@ -92,7 +97,7 @@ public final class KvCache implements AutoCloseable {
    * @return bytes
    */
   public long keysOffset(int block, int head) {
-    return block * blockBytes() + 2L * head * BLOCK_TOKENS * headDim * type.bytes();
+    return block * blockBytes() + head * (keysBytes() + valuesBytes());
   }
 
   /**
@@ -103,7 +108,52 @@ public final class KvCache implements AutoCloseable {
    * @return bytes
    */
   public long valuesOffset(int block, int head) {
-    return keysOffset(block, head) + (long) BLOCK_TOKENS * headDim * type.bytes();
+    return keysOffset(block, head) + keysBytes();
+  }
+
+  /**
+   * Bytes of one strip of values: 16 dimensions of 16 positions.
+   *
+   * @return the count
+   */
+  public long valueStripBytes() {
+    return PackedMatrix.stripBytes(type.format(), BLOCK_TOKENS);
+  }
+
+  /**
+   * Where one element of a key lies in {@link #layer}.
+   *
+   * @param block its id
+   * @param head key/value head from 0
+   * @param slot position within the block
+   * @param dimension from 0
+   * @return bytes
+   */
+  public long keyOffset(int block, int head, int slot, int dimension) {
+    return keysOffset(block, head) + PackedMatrix.elementOffset(type.format(), slot, dimension);
+  }
+
+  /**
+   * Where one element of a value lies in {@link #layer}.
+   *
+   * @param block its id
+   * @param head key/value head from 0
+   * @param slot position within the block
+   * @param dimension from 0
+   * @return bytes
+   */
+  public long valueOffset(int block, int head, int slot, int dimension) {
+    return valuesOffset(block, head)
+        + dimension / PackedMatrix.STRIP_ROWS * valueStripBytes()
+        + PackedMatrix.elementOffset(type.format(), dimension % PackedMatrix.STRIP_ROWS, slot);
+  }
+
+  private long keysBytes() {
+    return PackedMatrix.stripBytes(type.format(), headDim);
+  }
+
+  private long valuesBytes() {
+    return (headDim + PackedMatrix.STRIP_ROWS - 1) / PackedMatrix.STRIP_ROWS * valueStripBytes();
   }
 
   @Override

@@ -1,18 +1,29 @@
 package io.moka.kernels;
 
+import io.moka.weights.WeightFormat;
+
 /** How keys and values are stored. */
 public enum KvType {
   /** As computed. */
-  F32(4),
+  F32(WeightFormat.F32),
   /** Rounded to binary16; a value too large for it becomes the largest finite one. */
-  F16(2),
+  F16(WeightFormat.F16),
   /** Rounded to the upper half of a binary32. */
-  BF16(2);
+  BF16(WeightFormat.F16);
 
-  private final int bytes;
+  private final WeightFormat format;
 
-  KvType(int bytes) {
-    this.bytes = bytes;
+  KvType(WeightFormat format) {
+    this.format = format;
+  }
+
+  /**
+   * The same as a number format.
+   *
+   * @return the format
+   */
+  public WeightFormat format() {
+    return format;
   }
 
   /**
@@ -21,6 +32,6 @@ public enum KvType {
    * @return the count
    */
   public int bytes() {
-    return bytes;
+    return format.blockBytes();
   }
 }

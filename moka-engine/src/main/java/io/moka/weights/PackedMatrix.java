@@ -1,7 +1,6 @@
 package io.moka.weights;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 
 /**
  * A matrix [rows, columns] in the order in which the CPU kernels read it.
@@ -97,6 +96,23 @@ public record PackedMatrix(WeightFormat format, int rows, int columns, MemorySeg
   }
 
   /**
+   * Where an element lies within its strip.
+   *
+   * @param format how the numbers are stored
+   * @param lane row within the strip
+   * @param column column from 0
+   * @return bytes from the beginning of the strip
+   */
+  public static long elementOffset(WeightFormat format, int lane, int column) {
+    long pair = (long) (column / 2) * pairBytes(format);
+    int half = column % 2;
+    return switch (format) {
+      case F32 -> pair + (half * STRIP_ROWS + lane) * 4L;
+      case F16, BF16 -> pair + (lane * 2 + half) * 2L;
+    };
+  }
+
+  /**
    * One element, decoded. For tests and the reference; a kernel reads strips.
    *
    * @param row row from 0
@@ -104,17 +120,7 @@ public record PackedMatrix(WeightFormat format, int rows, int columns, MemorySeg
    * @return its value
    */
   public float get(int row, int column) {
-    long pair = row / STRIP_ROWS * stripBytes() + (long) (column / 2) * pairBytes(format);
-    int lane = row % STRIP_ROWS;
-    int half = column % 2;
-    return switch (format) {
-      case F32 -> data.get(ValueLayout.JAVA_FLOAT_UNALIGNED, pair + (half * STRIP_ROWS + lane) * 4L);
-      case F16 -> Float.float16ToFloat(word(pair, lane, half));
-      case BF16 -> Float.intBitsToFloat(word(pair, lane, half) << 16);
-    };
-  }
-
-  private short word(long pair, int lane, int half) {
-    return data.get(ValueLayout.JAVA_SHORT_UNALIGNED, pair + (lane * 2 + half) * 2L);
+    return format.get(
+        data, row / STRIP_ROWS * stripBytes() + elementOffset(format, row % STRIP_ROWS, column));
   }
 }

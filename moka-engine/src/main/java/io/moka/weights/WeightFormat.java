@@ -1,5 +1,8 @@
 package io.moka.weights;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
 /**
  * How the numbers of a tensor are stored: little-endian, in blocks of {@link #blockElements()}
  * numbers that take {@link #blockBytes()} bytes.
@@ -47,5 +50,20 @@ public enum WeightFormat {
    */
   public long bytes(long elements) {
     return Math.multiplyExact(elements / blockElements, (long) blockBytes);
+  }
+
+  /**
+   * Decodes one number.
+   *
+   * @param data memory that holds it
+   * @param offset bytes to its beginning
+   * @return its value
+   */
+  public float get(MemorySegment data, long offset) {
+    return switch (this) {
+      case F32 -> data.get(ValueLayout.JAVA_FLOAT_UNALIGNED, offset);
+      case F16 -> Float.float16ToFloat(data.get(ValueLayout.JAVA_SHORT_UNALIGNED, offset));
+      case BF16 -> Float.intBitsToFloat(data.get(ValueLayout.JAVA_SHORT_UNALIGNED, offset) << 16);
+    };
   }
 }
