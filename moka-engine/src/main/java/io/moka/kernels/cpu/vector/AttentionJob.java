@@ -1,0 +1,318 @@
+package io.moka.kernels.cpu.vector;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import io.moka.kernels.AttentionShape;
+import io.moka.kernels.FloatMath;
+import io.moka.kernels.Kernels;
+import io.moka.kernels.KvCache;
+import io.moka.kernels.Rows;
+import io.moka.kernels.SlotMap;
+import io.moka.kernels.cpu.WorkerPool;
+import io.moka.weights.PackedMatrix;
+import io.moka.weights.WeightFormat;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * Attention over the cache. A piece is one row and one key/value head: all its query heads share each key and
+ * value read. Keys and values lie in strips, so scores and sums are products of {@link GroupProduct}: scores of
+ * 16 positions with the query heads as rows, then sums of 64 dimensions with the probabilities as rows.
+ */
+final class AttentionJob implements WorkerPool.Job {
+  private static final int TILE = StripProduct.MAX_ROWS;
+  private static final int LANES = PackedMatrix.STRIP_ROWS;
+  private static final int BLOCK = KvCache.BLOCK_TOKENS;
+  private static final int PARTIAL_SUMS = 16;
+
+  private final WorkerPool pool;
+  private final Scratch[] scratch;
+  private final Arena arena;
+  private final StoreJob store = new StoreJob();
+  private final SpanScratch[] spans;
+
+  private Rows queries;
+  private KvCache cache;
+  private int layer;
+  private SlotMap slots;
+  private AttentionShape shape;
+  private Rows out;
+
+  AttentionJob(WorkerPool pool, Scratch[] scratch, Arena arena) {
+    this.pool = pool;
+    this.scratch = scratch;
+    this.arena = arena;
+    this.spans = new SpanScratch[scratch.length];
+  }
+
+  /** What one worker keeps of a span and of the spans before it, for up to eight query heads. */
+  private static final class SpanScratch {
+    final int headDim;
+
+    /** [8, 512] scores, then probabilities. */
+    final Rows scores;
+
+    /** [8, d] of the span. */
+    final Rows sums;
+
+    /** [8, d] of all spans so far. */
+    final Rows totals;
+
+    final float[] spanMax = new float[TILE];
+    final float[] spanSum = new float[TILE];
+    final float[] max = new float[TILE];
+    final float[] sum = new float[TILE];
+    final float[] partial = new float[PARTIAL_SUMS];
+
+    SpanScratch(Arena arena, int headDim) {
+      this.headDim = headDim;
+      scores = Rows.allocate(arena, TILE, Kernels.SPAN_TOKENS);
+      sums = Rows.allocate(arena, TILE, headDim);
+      totals = Rows.allocate(arena, TILE, headDim);
+    }
+  }
+
+  void store(
+      Rows keys,
+      Rows values,
+      KvCache into,
+      int layerIndex,
+      SlotMap slotMap,
+      AttentionShape attentionShape,
+      int rows) {
+    store.keys = keys;
+    store.values = values;
+    store.cache = into;
+    store.layer = layerIndex;
+    store.slots = slotMap;
+    store.shape = attentionShape;
+    pool.run(rows, store);
+  }
+
+  void attend(
+      Rows queryRows,
+      KvCache from,
+      int layerIndex,
+      SlotMap slotMap,
+      AttentionShape attentionShape,
+      int rows,
+      Rows result) {
+    queries = queryRows;
+    cache = from;
+    layer = layerIndex;
+    slots = slotMap;
+    shape = attentionShape;
+    out = result;
+    for (int i = 0; i < spans.length; i++) {
+      if (spans[i] == null || spans[i].headDim != shape.headDim()) {
+        spans[i] = new SpanScratch(arena, shape.headDim());
+      }
+    }
+    pool.run(rows * shape.kvHeads(), this);
+  }
+
+  @Override
+  public void run(int piece, int worker) {
+    int row = piece / shape.kvHeads();
+    int kvHead = piece % shape.kvHeads();
+    for (int done = 0; done < shape.group(); ) {
+      int count = StripProduct.tileRows(shape.group() - done);
+      attendHeads(row, kvHead, kvHead * shape.group() + done, count, worker);
+      done += count;
+    }
+  }
+
+  private void attendHeads(int row, int kvHead, int head, int count, int worker) {
+    SpanScratch span = spans[worker];
+    int position = slots.position(row);
+    int first = Math.max(0, position - (shape.window() - 1));
+    for (int start = first / Kernels.SPAN_TOKENS * Kernels.SPAN_TOKENS;
+        start <= position;
+        start += Kernels.SPAN_TOKENS) {
+      int from = Math.max(first, start);
+      int to = Math.min(position + 1, start + Kernels.SPAN_TOKENS);
+      score(row, kvHead, head, count, start, from, to, worker);
+      softmax(span, count, from - start, to - start);
+      sumValues(row, kvHead, count, start, from, to, worker);
+      fold(span, count, start <= first);
+    }
+    for (int i = 0; i < count; i++) {
+      long at = out.offsetBytes(row) + (long) (head + i) * shape.headDim() * Float.BYTES;
+      RowMath.divide(
+          span.sum[i], span.totals.data(), span.totals.offsetBytes(i), out.data(), at,
+          shape.headDim());
+    }
+  }
+
+  /** scores[i][p - start] = q_i k_p / sqrt(d) for the positions in the blocks of [from, to). */
+  private void score(
+      int row, int kvHead, int head, int count, int start, int from, int to, int worker) {
+    Scratch own = scratch[worker];
+    Rows scores = spans[worker].scores;
+    WeightFormat format = cache.type().format();
+    MemorySegment data = cache.layer(layer);
+    for (int i = 0; i < count; i++) {
+      own.rows[i] = queries.offsetBytes(row) + (long) (head + i) * shape.headDim() * Float.BYTES;
+    }
+    for (int block = from / BLOCK; block * BLOCK < to; block++) {
+      long keys = cache.keysOffset(slots.block(row, block), kvHead);
+      GroupProduct.multiply(
+          format, data, keys, 0, 1, shape.headDim(), queries.data(), count, own);
+      for (int i = 0; i < count; i++) {
+        long at = scores.offsetBytes(i) + (long) (block * BLOCK - start) * Float.BYTES;
+        scale(own.sums, i * StripProduct.ROW_BYTES, scores.data(), at);
+      }
+    }
+  }
+
+  private void scale(MemorySegment sums, long from, MemorySegment scores, long to) {
+    for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
+      long at = lane * (long) Float.BYTES;
+      FloatVector.fromMemorySegment(Lanes.FLOATS, sums, from + at, Lanes.ORDER)
+          .mul(shape.scale())
+          .intoMemorySegment(scores, to + at, Lanes.ORDER);
+    }
+  }
+
+  /** Turns the scores of [from, to) into e^(score - max), and those beside them in their blocks into zeros. */
+  private static void softmax(SpanScratch span, int count, int from, int to) {
+    int firstBlock = from / BLOCK * BLOCK;
+    int end = (to + BLOCK - 1) / BLOCK * BLOCK;
+    MemorySegment data = span.scores.data();
+    for (int i = 0; i < count; i++) {
+      long row = span.scores.offsetBytes(i);
+      for (int p = firstBlock; p < from; p++) {
+        data.set(JAVA_FLOAT, row + p * 4L, Float.NEGATIVE_INFINITY);
+      }
+      for (int p = to; p < end; p++) {
+        data.set(JAVA_FLOAT, row + p * 4L, Float.NEGATIVE_INFINITY);
+      }
+      float max = max(data, row, firstBlock, end, span.partial);
+      span.spanMax[i] = max;
+      span.spanSum[i] = exponentials(data, row, firstBlock, end, max, span.partial);
+    }
+  }
+
+  private static float max(MemorySegment data, long row, int from, int to, float[] partial) {
+    for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
+      FloatVector max = FloatVector.broadcast(Lanes.FLOATS, Float.NEGATIVE_INFINITY);
+      for (int p = from + lane; p < to; p += LANES) {
+        max =
+            max.lanewise(
+                VectorOperators.MAX,
+                FloatVector.fromMemorySegment(Lanes.FLOATS, data, row + p * 4L, Lanes.ORDER));
+      }
+      max.intoArray(partial, lane);
+    }
+    float max = partial[0];
+    for (int i = 1; i < PARTIAL_SUMS; i++) {
+      max = Math.max(max, partial[i]);
+    }
+    return max;
+  }
+
+  /** e^(x - max) in place; their sum: position p in partial sum p mod 16, then a tree. */
+  private static float exponentials(
+      MemorySegment data, long row, int from, int to, float max, float[] partial) {
+    for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
+      FloatVector sum = FloatVector.zero(Lanes.FLOATS);
+      for (int p = from + lane; p < to; p += LANES) {
+        FloatVector score =
+            FloatVector.fromMemorySegment(Lanes.FLOATS, data, row + p * 4L, Lanes.ORDER);
+        FloatVector e = Lanes.exp(score.sub(max));
+        e.intoMemorySegment(data, row + p * 4L, Lanes.ORDER);
+        sum = sum.add(e);
+      }
+      sum.intoArray(partial, lane);
+    }
+    for (int width = PARTIAL_SUMS / 2; width > 0; width /= 2) {
+      for (int i = 0; i < width; i++) {
+        partial[i] += partial[i + width];
+      }
+    }
+    return partial[0];
+  }
+
+  /** sums[i][c] = sum over p of probability_i(p) v_p[c], p ascending through the blocks of [from, to). */
+  private void sumValues(
+      int row, int kvHead, int count, int start, int from, int to, int worker) {
+    Scratch own = scratch[worker];
+    SpanScratch span = spans[worker];
+    WeightFormat format = cache.type().format();
+    MemorySegment data = cache.layer(layer);
+    long stripBytes = cache.valueStripBytes();
+    for (int column = 0; column < shape.headDim(); column += PackedMatrix.GROUP_ROWS) {
+      int width = Math.min(PackedMatrix.GROUP_ROWS, shape.headDim() - column);
+      int strips = (width + LANES - 1) / LANES;
+      RowMath.zero(own.sums, 0, count * PackedMatrix.GROUP_ROWS);
+      for (int block = from / BLOCK; block * BLOCK < to; block++) {
+        for (int i = 0; i < count; i++) {
+          own.rows[i] = span.scores.offsetBytes(i) + (long) (block * BLOCK - start) * Float.BYTES;
+        }
+        long values =
+            cache.valuesOffset(slots.block(row, block), kvHead) + column / LANES * stripBytes;
+        GroupProduct.add(
+            format, data, values, stripBytes, strips, BLOCK, span.scores.data(), count, own);
+      }
+      for (int i = 0; i < count; i++) {
+        MemorySegment.copy(
+            own.sums,
+            i * StripProduct.ROW_BYTES,
+            span.sums.data(),
+            span.sums.offsetBytes(i) + column * 4L,
+            width * 4L);
+      }
+    }
+  }
+
+  /** Adds a span to those before it, both brought to the larger maximum. */
+  private void fold(SpanScratch span, int count, boolean first) {
+    for (int i = 0; i < count; i++) {
+      long from = span.sums.offsetBytes(i);
+      long to = span.totals.offsetBytes(i);
+      if (first) {
+        span.max[i] = span.spanMax[i];
+        span.sum[i] = span.spanSum[i];
+        MemorySegment.copy(
+            span.sums.data(), from, span.totals.data(), to, shape.headDim() * 4L);
+        continue;
+      }
+      float max = Math.max(span.max[i], span.spanMax[i]);
+      float keep = FloatMath.exp(span.max[i] - max);
+      float take = FloatMath.exp(span.spanMax[i] - max);
+      span.max[i] = max;
+      span.sum[i] = Math.fma(take, span.spanSum[i], span.sum[i] * keep);
+      RowMath.blend(
+          keep, take, span.sums.data(), from, span.totals.data(), to, shape.headDim());
+    }
+  }
+
+  /** Writes keys and values; a piece is one row. */
+  private static final class StoreJob implements WorkerPool.Job {
+    Rows keys;
+    Rows values;
+    KvCache cache;
+    int layer;
+    SlotMap slots;
+    AttentionShape shape;
+
+    @Override
+    public void run(int row, int worker) {
+      int position = slots.position(row);
+      int block = slots.block(row, position / BLOCK);
+      int slot = position % BLOCK;
+      MemorySegment data = cache.layer(layer);
+      for (int head = 0; head < shape.kvHeads(); head++) {
+        long at = (long) head * shape.headDim() * Float.BYTES;
+        for (int i = 0; i < shape.headDim(); i++) {
+          float key = keys.data().get(JAVA_FLOAT, keys.offsetBytes(row) + at + i * 4L);
+          float value = values.data().get(JAVA_FLOAT, values.offsetBytes(row) + at + i * 4L);
+          cache.type().put(data, cache.keyOffset(block, head, slot, i), key);
+          cache.type().put(data, cache.valueOffset(block, head, slot, i), value);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,280 @@
+package io.moka.kernels.cpu.vector;
+
+import io.moka.kernels.RouterResult;
+import io.moka.kernels.Rows;
+import io.moka.kernels.cpu.ExpertLists;
+import io.moka.kernels.cpu.WorkerPool;
+import io.moka.weights.ExpertWeights;
+import io.moka.weights.ExpertWeights.Apart;
+import io.moka.weights.ExpertWeights.Joined;
+import io.moka.weights.JoinedMatrix;
+import io.moka.weights.PackedMatrix;
+import io.moka.weights.Packer;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/**
+ * The experts of a layer. Choices are sorted by expert; a first job computes act(gate x) * up x for all of them,
+ * a second one down and the weighted sum, each of its pieces owning 64 outputs of all rows, so that no two
+ * threads add to one number.
+ */
+final class ExpertJobs {
+  /** Experts whose gate and up are joined at a time, where they lie apart. */
+  private static final int JOINED_AT_ONCE = 16;
+
+  private final WorkerPool pool;
+  private final Scratch[] scratch;
+  private final Arena arena;
+  private final ExpertLists lists = new ExpertLists();
+  private final JoinJob join = new JoinJob();
+  private final GateUpJob gateUp = new GateUpJob();
+  private final DownJob down = new DownJob();
+  private final GroupedJob grouped = new GroupedJob();
+
+  /** act(gate x) * up x of every choice, in the order of the lists: [T k, F]. */
+  private Rows hidden;
+
+  /** Where gate and up are joined in each step, where they lie apart. */
+  private JoinedMatrix[] buffers = new JoinedMatrix[0];
+
+  ExpertJobs(WorkerPool pool, Scratch[] scratch, Arena arena) {
+    this.pool = pool;
+    this.scratch = scratch;
+    this.arena = arena;
+    this.hidden = Rows.allocate(arena, 1, 1);
+  }
+
+  void moe(
+      Rows x,
+      RouterResult routing,
+      ExpertWeights experts,
+      int rows,
+      boolean accumulate,
+      Rows out) {
+    lists.fill(routing, rows, experts.experts());
+    reserveHidden(lists.size(), experts.width());
+    gateUp.x = x;
+    gateUp.experts = experts;
+    switch (experts.gateUp()) {
+      case Joined joined -> runGateUp(joined.matrices(), 0, lists.activeCount());
+      case Apart apart -> joinInSteps(apart);
+    }
+    down.experts = experts;
+    down.rows = rows;
+    down.accumulate = accumulate;
+    down.out = out;
+    pool.run(experts.down().getFirst().groups(), down);
+  }
+
+  private void joinInSteps(Apart apart) {
+    reserveBuffers(apart);
+    for (int first = 0; first < lists.activeCount(); first += JOINED_AT_ONCE) {
+      int count = Math.min(JOINED_AT_ONCE, lists.activeCount() - first);
+      join.apart = apart;
+      join.firstActive = first;
+      join.groups = buffers[0].packed().groups();
+      pool.run(count * join.groups, join);
+      runGateUp(List.of(), first, count);
+    }
+  }
+
+  /** Runs gate and up of some active experts; no matrices stands for the buffers. */
+  private void runGateUp(List<JoinedMatrix> matrices, int firstActive, int count) {
+    gateUp.matrices = matrices;
+    gateUp.firstActive = firstActive;
+    JoinedMatrix any = matrices.isEmpty() ? buffers[0] : matrices.getFirst();
+    gateUp.groups = any.packed().groups();
+    pool.run(count * gateUp.groups, gateUp);
+  }
+
+  void groupedMatmul(
+      Rows x,
+      boolean perChoice,
+      RouterResult routing,
+      List<PackedMatrix> weights,
+      int rows,
+      Rows out) {
+    lists.fill(routing, rows, weights.size());
+    grouped.x = x;
+    grouped.perChoice = perChoice;
+    grouped.weights = weights;
+    grouped.groups = weights.getFirst().groups();
+    grouped.out = out;
+    pool.run(lists.activeCount() * grouped.groups, grouped);
+  }
+
+  private void reserveHidden(int slots, int width) {
+    if (hidden.capacity() < slots || hidden.columns() != width) {
+      hidden = Rows.allocate(arena, slots, width);
+    }
+  }
+
+  private void reserveBuffers(Apart apart) {
+    PackedMatrix gate = apart.gate().getFirst();
+    int rows = JoinedMatrix.joinedRows(gate.rows());
+    boolean fits =
+        buffers.length > 0
+            && buffers[0].width() == gate.rows()
+            && buffers[0].packed().columns() == gate.columns()
+            && buffers[0].packed().format() == gate.format();
+    if (!fits) {
+      buffers = new JoinedMatrix[JOINED_AT_ONCE];
+      for (int i = 0; i < buffers.length; i++) {
+        PackedMatrix packed =
+            Packer.allocate(arena, gate.format(), rows, gate.columns());
+        buffers[i] = new JoinedMatrix(packed, gate.rows());
+      }
+    }
+  }
+
+  /** Points the scratch at the rows of some slots. */
+  private void pointAtRows(Rows x, int slot, int count, Scratch own) {
+    for (int i = 0; i < count; i++) {
+      own.rows[i] = x.offsetBytes(lists.row(slot + i));
+    }
+  }
+
+  /** Copies the strips of one group of gate and of up next to each other. */
+  private final class JoinJob implements WorkerPool.Job {
+    Apart apart;
+    int firstActive;
+    int groups;
+
+    @Override
+    public void run(int piece, int worker) {
+      int buffer = piece / groups;
+      int group = piece % groups;
+      int expert = lists.active(firstActive + buffer);
+      MemorySegment target = buffers[buffer].packed().data();
+      copy(apart.gate().get(expert), group, target, 0);
+      copy(apart.up().get(expert), group, target, 1);
+    }
+
+    private void copy(PackedMatrix source, int group, MemorySegment target, int half) {
+      long halfBytes = PackedMatrix.GROUP_STRIPS / 2 * source.stripBytes();
+      long from = group * halfBytes;
+      long to = (2L * group + half) * halfBytes;
+      MemorySegment.copy(source.data(), from, target, to, halfBytes);
+    }
+  }
+
+  /** A piece is one group of one expert: 32 columns of hidden for all of the expert's rows. */
+  private final class GateUpJob implements WorkerPool.Job {
+    Rows x;
+    ExpertWeights experts;
+    List<JoinedMatrix> matrices;
+    int firstActive;
+    int groups;
+
+    @Override
+    public void run(int piece, int worker) {
+      int index = piece / groups;
+      int active = firstActive + index;
+      int group = piece % groups;
+      PackedMatrix packed =
+          (matrices.isEmpty() ? buffers[index] : matrices.get(lists.active(active))).packed();
+      long stripBytes = packed.stripBytes();
+      long strip = group * PackedMatrix.GROUP_STRIPS * stripBytes;
+      int column = group * JoinedMatrix.HALF_ROWS;
+      int width = Math.min(JoinedMatrix.HALF_ROWS, experts.width() - column);
+      Scratch own = scratch[worker];
+      for (int slot = lists.start(active); slot < lists.end(active); ) {
+        int count = StripProduct.tileRows(lists.end(active) - slot);
+        pointAtRows(x, slot, count, own);
+        GroupProduct.multiply(
+            packed.format(), packed.data(), strip, stripBytes, PackedMatrix.GROUP_STRIPS,
+            packed.columns(), x.data(), count, own);
+        for (int i = 0; i < count; i++) {
+          long gate = i * StripProduct.ROW_BYTES;
+          long up = gate + JoinedMatrix.HALF_ROWS * (long) Float.BYTES;
+          long to = hidden.offsetBytes(slot + i) + column * (long) Float.BYTES;
+          RowMath.gate(
+              experts.activation(), own.sums, gate, own.sums, up, hidden.data(), to, width);
+        }
+        slot += count;
+      }
+    }
+  }
+
+  /** A piece is one group of 64 outputs, over all experts in ascending order. */
+  private final class DownJob implements WorkerPool.Job {
+    ExpertWeights experts;
+    int rows;
+    boolean accumulate;
+    Rows out;
+
+    @Override
+    public void run(int group, int worker) {
+      int column = group * PackedMatrix.GROUP_ROWS;
+      int width = Math.min(PackedMatrix.GROUP_ROWS, experts.hidden() - column);
+      if (!accumulate) {
+        for (int row = 0; row < rows; row++) {
+          RowMath.zero(out.data(), out.offsetBytes(row) + column * (long) Float.BYTES, width);
+        }
+      }
+      for (int active = 0; active < lists.activeCount(); active++) {
+        addExpert(active, group, column, width, scratch[worker]);
+      }
+    }
+
+    private void addExpert(int active, int group, int column, int width, Scratch own) {
+      PackedMatrix matrix = experts.down().get(lists.active(active));
+      long stripBytes = matrix.stripBytes();
+      long strip = group * PackedMatrix.GROUP_STRIPS * stripBytes;
+      int strips = (width + PackedMatrix.STRIP_ROWS - 1) / PackedMatrix.STRIP_ROWS;
+      for (int slot = lists.start(active); slot < lists.end(active); ) {
+        int count = StripProduct.tileRows(lists.end(active) - slot);
+        for (int i = 0; i < count; i++) {
+          own.rows[i] = hidden.offsetBytes(slot + i);
+        }
+        GroupProduct.multiply(
+            matrix.format(), matrix.data(), strip, stripBytes, strips, matrix.columns(),
+            hidden.data(), count, own);
+        for (int i = 0; i < count; i++) {
+          long to = out.offsetBytes(lists.row(slot + i)) + column * (long) Float.BYTES;
+          RowMath.addScaled(
+              lists.weight(slot + i), own.sums, i * StripProduct.ROW_BYTES, out.data(), to, width);
+        }
+        slot += count;
+      }
+    }
+  }
+
+  /** A piece is one group of one expert. */
+  private final class GroupedJob implements WorkerPool.Job {
+    Rows x;
+    boolean perChoice;
+    List<PackedMatrix> weights;
+    int groups;
+    Rows out;
+
+    @Override
+    public void run(int piece, int worker) {
+      int active = piece / groups;
+      int group = piece % groups;
+      PackedMatrix matrix = weights.get(lists.active(active));
+      int column = group * PackedMatrix.GROUP_ROWS;
+      int width = Math.min(PackedMatrix.GROUP_ROWS, matrix.rows() - column);
+      int strips = (width + PackedMatrix.STRIP_ROWS - 1) / PackedMatrix.STRIP_ROWS;
+      long stripBytes = matrix.stripBytes();
+      long strip = group * PackedMatrix.GROUP_STRIPS * stripBytes;
+      Scratch own = scratch[worker];
+      for (int slot = lists.start(active); slot < lists.end(active); ) {
+        int count = StripProduct.tileRows(lists.end(active) - slot);
+        for (int i = 0; i < count; i++) {
+          own.rows[i] = x.offsetBytes(perChoice ? lists.choice(slot + i) : lists.row(slot + i));
+        }
+        GroupProduct.multiply(
+            matrix.format(), matrix.data(), strip, stripBytes, strips, matrix.columns(), x.data(),
+            count, own);
+        for (int i = 0; i < count; i++) {
+          long to = out.offsetBytes(lists.choice(slot + i)) + column * (long) Float.BYTES;
+          MemorySegment.copy(
+              own.sums, i * StripProduct.ROW_BYTES, out.data(), to, width * (long) Float.BYTES);
+        }
+        slot += count;
+      }
+    }
+  }
+}

@@ -1,0 +1,127 @@
+package io.moka.kernels.cpu.vector;
+
+import io.moka.kernels.cpu.vector.StripProduct.StripFormat;
+import io.moka.weights.PackedMatrix;
+import io.moka.weights.WeightFormat;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+
+/** The product of a few rows with some strips, whatever the format: directly, or through a panel of floats. */
+final class GroupProduct {
+  private static final long PANEL_STRIP_BYTES =
+      PackedMatrix.stripBytes(WeightFormat.F32, 2 * Scratch.PANEL_PAIRS);
+
+  private GroupProduct() {}
+
+  /**
+   * Computes {@code scratch.sums[i][r] = sum over c of x_i[c] w[r][c]}.
+   *
+   * @param format how the strips hold their numbers
+   * @param weights memory of the strips
+   * @param strip where the first begins, in bytes
+   * @param stripBytes bytes from one strip to the next
+   * @param strips 1 to 4
+   * @param columns columns
+   * @param x memory of the rows, whose beginnings are in {@code scratch.rows}
+   * @param count rows, as {@link StripProduct#tileRows} says
+   * @param scratch the worker's
+   */
+  static void multiply(
+      WeightFormat format,
+      MemorySegment weights,
+      long strip,
+      long stripBytes,
+      int strips,
+      int columns,
+      MemorySegment x,
+      int count,
+      Scratch scratch) {
+    RowMath.zero(scratch.sums, 0, count * PackedMatrix.GROUP_ROWS);
+    add(format, weights, strip, stripBytes, strips, columns, x, count, scratch);
+  }
+
+  /** As {@link #multiply}, on top of the sums that are there. */
+  static void add(
+      WeightFormat format,
+      MemorySegment weights,
+      long strip,
+      long stripBytes,
+      int strips,
+      int columns,
+      MemorySegment x,
+      int count,
+      Scratch scratch) {
+    int pairs = (columns + 1) / 2;
+    MemorySegment sums = scratch.sums;
+    switch (format) {
+      case F32 ->
+          StripProduct.add(
+              StripFormat.F32, weights, strip, stripBytes, strips, pairs, x, scratch.rows, count,
+              sums, 0);
+      case BF16 ->
+          StripProduct.add(
+              StripFormat.BF16, weights, strip, stripBytes, strips, pairs, x, scratch.rows, count,
+              sums, 0);
+      case F16 -> addHalves(weights, strip, stripBytes, strips, pairs, x, count, scratch);
+    }
+  }
+
+  private static void addHalves(
+      MemorySegment weights,
+      long strip,
+      long stripBytes,
+      int strips,
+      int pairs,
+      MemorySegment x,
+      int count,
+      Scratch scratch) {
+    long[] rows = scratch.rows;
+    for (int pair = 0; pair < pairs; pair += Scratch.PANEL_PAIRS) {
+      int chunk = Math.min(Scratch.PANEL_PAIRS, pairs - pair);
+      for (int s = 0; s < strips; s++) {
+        long from = strip + s * stripBytes + pair * (long) PackedMatrix.pairBytes(WeightFormat.F16);
+        decodeHalves(weights, from, chunk, scratch.panel, s * PANEL_STRIP_BYTES);
+      }
+      StripProduct.add(
+          StripFormat.F32, scratch.panel, 0, PANEL_STRIP_BYTES, strips, chunk, x, rows, count,
+          scratch.sums, 0);
+      for (int i = 0; i < count; i++) {
+        rows[i] += chunk * 2L * Float.BYTES;
+      }
+    }
+    for (int i = 0; i < count; i++) {
+      rows[i] -= pairs * 2L * Float.BYTES;
+    }
+  }
+
+  /** One strip of binary16 pairs becomes one strip of floats. */
+  private static void decodeHalves(
+      MemorySegment weights, long from, int pairs, MemorySegment panel, long to) {
+    int halfBytes = PackedMatrix.STRIP_ROWS * Float.BYTES;
+    for (int pair = 0; pair < pairs; pair++) {
+      for (int lane = 0; lane < PackedMatrix.STRIP_ROWS; lane += Lanes.COUNT) {
+        long at = lane * (long) Float.BYTES;
+        IntVector both =
+            IntVector.fromMemorySegment(
+                Lanes.INTS, weights, from + pair * (long) halfBytes + at, Lanes.ORDER);
+        for (int half = 0; half < 2; half++) {
+          IntVector high = both.lanewise(VectorOperators.LSHL, 16 - 16 * half);
+          halfToFloat(high)
+              .intoMemorySegment(panel, to + (2L * pair + half) * halfBytes + at, Lanes.ORDER);
+        }
+      }
+    }
+  }
+
+  /** Binary16 in the upper half of each lane; its exponent is moved down and made good by a product. */
+  private static FloatVector halfToFloat(IntVector high) {
+    IntVector bits = high.lanewise(VectorOperators.ASHR, 3).and(0x8FFFE000);
+    FloatVector finite = bits.reinterpretAsFloats().mul(0x1p112f);
+    IntVector special = bits.or(0x7F800000);
+    return finite.blend(
+        special.reinterpretAsFloats(),
+        bits.and(0x0F800000).compare(VectorOperators.EQ, 0x0F800000).cast(Lanes.FLOATS));
+  }
+}

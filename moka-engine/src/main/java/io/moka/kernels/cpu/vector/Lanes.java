@@ -1,0 +1,60 @@
+package io.moka.kernels.cpu.vector;
+
+import io.moka.kernels.FloatMath;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/** The width of vectors, fixed for the life of the JVM so that the compiler sees constants. */
+final class Lanes {
+  /** Forces a narrower width, for tests: 128, 256 or 512. */
+  static final String BITS_PROPERTY = "moka.vector.bits";
+
+  static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
+  static final VectorSpecies<Float> FLOATS = VectorSpecies.of(float.class, shape());
+  static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, shape());
+
+  /** Floats in a vector: 4, 8 or 16. */
+  static final int COUNT = FLOATS.length();
+
+  static final int BYTES = COUNT * Float.BYTES;
+
+  private Lanes() {}
+
+  private static VectorShape shape() {
+    int preferred = FloatVector.SPECIES_PREFERRED.vectorBitSize();
+    return VectorShape.forBitSize(Math.clamp(Integer.getInteger(BITS_PROPERTY, preferred), 128, 512));
+  }
+
+  /** The steps of {@link FloatMath#exp}, lane by lane. */
+  static FloatVector exp(FloatVector x) {
+    FloatVector rounder = FloatVector.broadcast(FLOATS, FloatMath.ROUNDER);
+    FloatVector rounded = x.fma(FloatVector.broadcast(FLOATS, FloatMath.LOG2_E), rounder);
+    FloatVector n = rounded.sub(rounder);
+    FloatVector r =
+        n.fma(
+            FloatVector.broadcast(FLOATS, -FloatMath.LN2_LOW),
+            n.fma(FloatVector.broadcast(FLOATS, -FloatMath.LN2_HIGH), x));
+    FloatVector one = FloatVector.broadcast(FLOATS, 1f);
+    FloatVector p =
+        r.fma(
+            FloatVector.broadcast(FLOATS, 1 / 5040f), FloatVector.broadcast(FLOATS, 1 / 720f));
+    p = r.fma(p, FloatVector.broadcast(FLOATS, 1 / 120f));
+    p = r.fma(p, FloatVector.broadcast(FLOATS, 1 / 24f));
+    p = r.fma(p, FloatVector.broadcast(FLOATS, 1 / 6f));
+    p = r.fma(p, FloatVector.broadcast(FLOATS, 0.5f));
+    p = r.fma(p, one);
+    p = r.fma(p, one);
+    FloatVector scale =
+        rounded
+            .reinterpretAsInts()
+            .lanewise(VectorOperators.LSHL, 23)
+            .add(one.reinterpretAsInts())
+            .reinterpretAsFloats();
+    return p.mul(scale)
+        .blend(0f, x.compare(VectorOperators.LT, FloatMath.EXP_LOWEST))
+        .blend(Float.POSITIVE_INFINITY, x.compare(VectorOperators.GT, FloatMath.EXP_HIGHEST));
+  }
+}

@@ -1,0 +1,190 @@
+package io.moka.kernels.cpu.vector;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import io.moka.kernels.RouterResult;
+import io.moka.kernels.Rows;
+import io.moka.kernels.cpu.WorkerPool;
+import io.moka.weights.Activation;
+import io.moka.weights.Tensor;
+import io.moka.weights.WeightFormat;
+import java.lang.foreign.MemorySegment;
+
+/** The operations that take one row at a time; a piece is one row. */
+final class RowJobs {
+  private final WorkerPool pool;
+  private final EmbedJob embed = new EmbedJob();
+  private final NormJob norm = new NormJob();
+  private final AddJob add = new AddJob();
+  private final RotateJob rotate = new RotateJob();
+  private final GateJob gate = new GateJob();
+  private final CombineJob combine = new CombineJob();
+
+  RowJobs(WorkerPool pool) {
+    this.pool = pool;
+  }
+
+  void embed(Tensor table, int[] ids, int rows, Rows out) {
+    embed.data = table.data();
+    embed.format = table.format();
+    embed.ids = ids;
+    embed.out = out;
+    pool.run(rows, embed);
+  }
+
+  void rmsNorm(Rows x, MemorySegment weight, float epsilon, int rows, int heads, Rows out) {
+    norm.x = x;
+    norm.weight = weight;
+    norm.epsilon = epsilon;
+    norm.heads = heads;
+    norm.out = out;
+    pool.run(rows, norm);
+  }
+
+  void add(Rows x, Rows y, int rows) {
+    add.x = x;
+    add.y = y;
+    add.scale = null;
+    pool.run(rows, add);
+  }
+
+  void addScaled(Rows x, float[] scale, int rows, Rows out) {
+    add.x = out;
+    add.y = x;
+    add.scale = scale;
+    pool.run(rows, add);
+  }
+
+  void rotate(Rows x, Rows angles, int rows, int heads) {
+    rotate.x = x;
+    rotate.angles = angles;
+    rotate.heads = heads;
+    pool.run(rows, rotate);
+  }
+
+  void gate(Activation activation, Rows gateRows, Rows up, int rows) {
+    gate.activation = activation;
+    gate.gate = gateRows;
+    gate.up = up;
+    pool.run(rows, gate);
+  }
+
+  void combine(Rows x, RouterResult routing, int rows, Rows out) {
+    combine.x = x;
+    combine.routing = routing;
+    combine.out = out;
+    pool.run(rows, combine);
+  }
+
+  private static final class EmbedJob implements WorkerPool.Job {
+    MemorySegment data;
+    WeightFormat format;
+    int[] ids;
+    Rows out;
+
+    @Override
+    public void run(int row, int worker) {
+      int columns = out.columns();
+      long from = format.bytes((long) ids[row] * columns);
+      long to = out.offsetBytes(row);
+      for (int i = 0; i < columns; i++) {
+        float value = format.get(data, from + format.bytes(i));
+        out.data().set(JAVA_FLOAT, to + i * 4L, value);
+      }
+    }
+  }
+
+  private static final class NormJob implements WorkerPool.Job {
+    Rows x;
+    MemorySegment weight;
+    float epsilon;
+    int heads;
+    Rows out;
+
+    @Override
+    public void run(int row, int worker) {
+      int width = x.columns() / heads;
+      for (int head = 0; head < heads; head++) {
+        long at = (long) head * width * Float.BYTES;
+        long from = x.offsetBytes(row) + at;
+        float mean = RowMath.sumOfSquares(x.data(), from, width) / width;
+        float scale = (float) (1 / Math.sqrt(mean + epsilon));
+        RowMath.scaleBy(
+            scale, x.data(), from, weight, out.data(), out.offsetBytes(row) + at, width);
+      }
+    }
+  }
+
+  private static final class AddJob implements WorkerPool.Job {
+    Rows x;
+    Rows y;
+    float[] scale;
+
+    @Override
+    public void run(int row, int worker) {
+      long from = y.offsetBytes(row);
+      long to = x.offsetBytes(row);
+      if (scale == null) {
+        RowMath.add(y.data(), from, x.data(), to, x.columns());
+      } else {
+        RowMath.addScaled(scale[row], y.data(), from, x.data(), to, x.columns());
+      }
+    }
+  }
+
+  private static final class RotateJob implements WorkerPool.Job {
+    Rows x;
+    Rows angles;
+    int heads;
+
+    @Override
+    public void run(int row, int worker) {
+      int headDim = angles.columns();
+      for (int head = 0; head < heads; head++) {
+        long at = x.offsetBytes(row) + (long) head * headDim * Float.BYTES;
+        RowMath.rotate(x.data(), at, angles.data(), angles.offsetBytes(row), headDim / 2);
+      }
+    }
+  }
+
+  private static final class GateJob implements WorkerPool.Job {
+    Activation activation;
+    Rows gate;
+    Rows up;
+
+    @Override
+    public void run(int row, int worker) {
+      long at = gate.offsetBytes(row);
+      RowMath.gate(
+          activation, gate.data(), at, up.data(), up.offsetBytes(row), gate.data(), at,
+          gate.columns());
+    }
+  }
+
+  private static final class CombineJob implements WorkerPool.Job {
+    Rows x;
+    RouterResult routing;
+    Rows out;
+
+    @Override
+    public void run(int row, int worker) {
+      long to = out.offsetBytes(row);
+      RowMath.zero(out.data(), to, out.columns());
+      int topK = routing.topK();
+      int last = -1;
+      for (int taken = 0; taken < topK; taken++) {
+        int next = -1;
+        for (int rank = 0; rank < topK; rank++) {
+          int expert = routing.expert(row, rank);
+          if (expert > last && (next < 0 || expert < routing.expert(row, next))) {
+            next = rank;
+          }
+        }
+        last = routing.expert(row, next);
+        RowMath.addScaled(
+            routing.weight(row, next), x.data(), x.offsetBytes(row * topK + next), out.data(), to,
+            out.columns());
+      }
+    }
+  }
+}

@@ -1,0 +1,249 @@
+package io.moka.kernels.cpu.vector;
+
+import static io.moka.kernels.cpu.vector.Lanes.FLOATS;
+import static io.moka.kernels.cpu.vector.Lanes.ORDER;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import io.moka.kernels.FloatMath;
+import io.moka.weights.Activation;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * Loops over the floats of one row. Each element's result is the same in a lane and in the scalar tail, so the
+ * width of vectors does not show.
+ */
+final class RowMath {
+  private static final int PARTIAL_SUMS = 16;
+
+  private RowMath() {}
+
+  /** out = x + bias; an empty bias is none. */
+  static void copyWithBias(
+      MemorySegment x,
+      long from,
+      MemorySegment bias,
+      long biasFrom,
+      MemorySegment out,
+      long to,
+      int count) {
+    if (bias.byteSize() == 0) {
+      MemorySegment.copy(x, from, out, to, (long) count * Float.BYTES);
+      return;
+    }
+    int i = 0;
+    for (; i <= count - Lanes.COUNT; i += Lanes.COUNT) {
+      long at = i * 4L;
+      load(x, from + at).add(load(bias, biasFrom + at)).intoMemorySegment(out, to + at, ORDER);
+    }
+    for (; i < count; i++) {
+      long at = i * 4L;
+      out.set(JAVA_FLOAT, to + at, x.get(JAVA_FLOAT, from + at) + bias.get(JAVA_FLOAT, biasFrom + at));
+    }
+  }
+
+  /** out = 0. */
+  static void zero(MemorySegment out, long to, int count) {
+    FloatVector zeros = FloatVector.zero(FLOATS);
+    int i = 0;
+    for (; i <= count - Lanes.COUNT; i += Lanes.COUNT) {
+      zeros.intoMemorySegment(out, to + i * 4L, ORDER);
+    }
+    for (; i < count; i++) {
+      out.set(JAVA_FLOAT, to + i * 4L, 0);
+    }
+  }
+
+  /** out += x. */
+  static void add(MemorySegment x, long from, MemorySegment out, long to, int count) {
+    int i = 0;
+    for (; i <= count - Lanes.COUNT; i += Lanes.COUNT) {
+      long at = i * 4L;
+      load(out, to + at).add(load(x, from + at)).intoMemorySegment(out, to + at, ORDER);
+    }
+    for (; i < count; i++) {
+      long at = i * 4L;
+      out.set(JAVA_FLOAT, to + at, out.get(JAVA_FLOAT, to + at) + x.get(JAVA_FLOAT, from + at));
+    }
+  }
+
+  /** out = factor * x + out, in one rounding. */
+  static void addScaled(
+      float factor, MemorySegment x, long from, MemorySegment out, long to, int count) {
+    FloatVector factors = FloatVector.broadcast(FLOATS, factor);
+    int i = 0;
+    for (; i <= count - Lanes.COUNT; i += Lanes.COUNT) {
+      long at = i * 4L;
+      factors.fma(load(x, from + at), load(out, to + at)).intoMemorySegment(out, to + at, ORDER);
+    }
+    for (; i < count; i++) {
+      long at = i * 4L;
+      float sum = Math.fma(factor, x.get(JAVA_FLOAT, from + at), out.get(JAVA_FLOAT, to + at));
+      out.set(JAVA_FLOAT, to + at, sum);
+    }
+  }
+
+  /** out = keep * out + factor * x: the product with out is rounded first. */
+  static void blend(
+      float keep, float factor, MemorySegment x, long from, MemorySegment out, long to, int count) {
+    FloatVector factors = FloatVector.broadcast(FLOATS, factor);
+    int i = 0;
+    for (; i <= count - Lanes.COUNT; i += Lanes.COUNT) {
+      long at = i * 4L;
+      factors
+          .fma(load(x, from + at), load(out, to + at).mul(keep))
+          .intoMemorySegment(out, to + at, ORDER);
+    }
+    for (; i < count; i++) {
+      long at = i * 4L;
+      float kept = out.get(JAVA_FLOAT, to + at) * keep;
+      out.set(JAVA_FLOAT, to + at, Math.fma(factor, x.get(JAVA_FLOAT, from + at), kept));
+    }
+  }
+
+  /** out = x / divisor. */
+  static void divide(
+      float divisor, MemorySegment x, long from, MemorySegment out, long to, int count) {
+    int i = 0;
+    for (; i <= count - Lanes.COUNT; i += Lanes.COUNT) {
+      long at = i * 4L;
+      load(x, from + at).div(divisor).intoMemorySegment(out, to + at, ORDER);
+    }
+    for (; i < count; i++) {
+      long at = i * 4L;
+      out.set(JAVA_FLOAT, to + at, x.get(JAVA_FLOAT, from + at) / divisor);
+    }
+  }
+
+  /** out = act(gate) * up. */
+  static void gate(
+      Activation activation,
+      MemorySegment gate,
+      long gateFrom,
+      MemorySegment up,
+      long upFrom,
+      MemorySegment out,
+      long to,
+      int count) {
+    int i = 0;
+    for (; i <= count - Lanes.COUNT; i += Lanes.COUNT) {
+      long at = i * 4L;
+      FloatVector x = load(gate, gateFrom + at);
+      FloatVector y =
+          switch (activation) {
+            case SILU -> sigmoidTimes(x, x);
+            case GELU -> sigmoidTimes(x, geluInner(x));
+          };
+      y.mul(load(up, upFrom + at)).intoMemorySegment(out, to + at, ORDER);
+    }
+    for (; i < count; i++) {
+      long at = i * 4L;
+      float x = gate.get(JAVA_FLOAT, gateFrom + at);
+      float y =
+          switch (activation) {
+            case SILU -> FloatMath.silu(x);
+            case GELU -> FloatMath.gelu(x);
+          };
+      out.set(JAVA_FLOAT, to + at, y * up.get(JAVA_FLOAT, upFrom + at));
+    }
+  }
+
+  private static FloatVector geluInner(FloatVector x) {
+    return x.mul(FloatMath.GELU_CUBIC).mul(x).fma(x, x).mul(FloatMath.GELU_SCALE);
+  }
+
+  /** x / (1 + e^-inner). */
+  private static FloatVector sigmoidTimes(FloatVector x, FloatVector inner) {
+    return x.div(Lanes.exp(inner.neg()).add(1f));
+  }
+
+  /**
+   * The sum of squares: sixteen partial sums, element i in sum i mod 16, then a tree; the same for every width
+   * of vectors.
+   */
+  static float sumOfSquares(MemorySegment x, long from, int count) {
+    float s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
+    float s8 = 0, s9 = 0, s10 = 0, s11 = 0, s12 = 0, s13 = 0, s14 = 0, s15 = 0;
+    int i = 0;
+    for (; i <= count - PARTIAL_SUMS; i += PARTIAL_SUMS) {
+      long at = from + i * 4L;
+      s0 = square(x, at, s0);
+      s1 = square(x, at + 4, s1);
+      s2 = square(x, at + 8, s2);
+      s3 = square(x, at + 12, s3);
+      s4 = square(x, at + 16, s4);
+      s5 = square(x, at + 20, s5);
+      s6 = square(x, at + 24, s6);
+      s7 = square(x, at + 28, s7);
+      s8 = square(x, at + 32, s8);
+      s9 = square(x, at + 36, s9);
+      s10 = square(x, at + 40, s10);
+      s11 = square(x, at + 44, s11);
+      s12 = square(x, at + 48, s12);
+      s13 = square(x, at + 52, s13);
+      s14 = square(x, at + 56, s14);
+      s15 = square(x, at + 60, s15);
+    }
+    float tail = 0;
+    for (; i < count; i++) {
+      tail = square(x, from + i * 4L, tail);
+    }
+    float low = ((s0 + s8) + (s4 + s12)) + ((s2 + s10) + (s6 + s14));
+    float high = ((s1 + s9) + (s5 + s13)) + ((s3 + s11) + (s7 + s15));
+    return (low + high) + tail;
+  }
+
+  private static float square(MemorySegment x, long offset, float sum) {
+    float value = x.get(JAVA_FLOAT, offset);
+    return Math.fma(value, value, sum);
+  }
+
+  /** out = x * scale * weight. */
+  static void scaleBy(
+      float scale,
+      MemorySegment x,
+      long from,
+      MemorySegment weight,
+      MemorySegment out,
+      long to,
+      int count) {
+    int i = 0;
+    for (; i <= count - Lanes.COUNT; i += Lanes.COUNT) {
+      long at = i * 4L;
+      load(x, from + at).mul(scale).mul(load(weight, at)).intoMemorySegment(out, to + at, ORDER);
+    }
+    for (; i < count; i++) {
+      long at = i * 4L;
+      float value = x.get(JAVA_FLOAT, from + at) * scale * weight.get(JAVA_FLOAT, at);
+      out.set(JAVA_FLOAT, to + at, value);
+    }
+  }
+
+  /** (a, b) = (a c - b s, b c + a s) for the two halves of a head. */
+  static void rotate(MemorySegment x, long head, MemorySegment angles, long row, int half) {
+    long second = half * 4L;
+    int i = 0;
+    for (; i <= half - Lanes.COUNT; i += Lanes.COUNT) {
+      long at = i * 4L;
+      FloatVector a = load(x, head + at);
+      FloatVector b = load(x, head + second + at);
+      FloatVector cos = load(angles, row + at);
+      FloatVector sin = load(angles, row + second + at);
+      a.fma(cos, b.mul(sin).neg()).intoMemorySegment(x, head + at, ORDER);
+      b.fma(cos, a.mul(sin)).intoMemorySegment(x, head + second + at, ORDER);
+    }
+    for (; i < half; i++) {
+      long at = i * 4L;
+      float a = x.get(JAVA_FLOAT, head + at);
+      float b = x.get(JAVA_FLOAT, head + second + at);
+      float cos = angles.get(JAVA_FLOAT, row + at);
+      float sin = angles.get(JAVA_FLOAT, row + second + at);
+      x.set(JAVA_FLOAT, head + at, Math.fma(a, cos, -(b * sin)));
+      x.set(JAVA_FLOAT, head + second + at, Math.fma(b, cos, a * sin));
+    }
+  }
+
+  private static FloatVector load(MemorySegment segment, long offset) {
+    return FloatVector.fromMemorySegment(FLOATS, segment, offset, ORDER);
+  }
+}

@@ -1,0 +1,426 @@
+package io.moka.kernels.cpu.vector;
+
+import static io.moka.kernels.cpu.vector.Lanes.FLOATS;
+import static io.moka.kernels.cpu.vector.Lanes.INTS;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import io.moka.weights.PackedMatrix;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * The product of a few rows with strips of a packed matrix: {@code sums[i][r] += sum over c of x_i[c] w[r][c]},
+ * one fused multiply-add after the other over ascending c. Everything heavy in a forward pass is this sum.
+ *
+ * <p>A tile of rows by vectors keeps its sums in registers. Eight rows by two vectors come near the peak of
+ * arithmetic; one row by four vectors reads four streams, which fills the memory channels. Two things keep
+ * C2's inliner from giving up half-way (it then boxes every vector): the two columns of a pair are an inner
+ * loop, not twice the code, and one decoding serves all formats that need no arithmetic.
+ */
+final class StripProduct {
+  /** Rows that one call takes at most. */
+  static final int MAX_ROWS = 8;
+
+  /** Bytes of a row of sums: one float for each row of a group. */
+  static final long ROW_BYTES = PackedMatrix.GROUP_ROWS * (long) Float.BYTES;
+
+  /** Bytes of the sums of one call. */
+  static final long SUMS_BYTES = MAX_ROWS * ROW_BYTES;
+
+  /** Sixteen registers hold no more than four rows by two vectors. */
+  private static final int TALLEST_TILE = Lanes.COUNT == 16 ? 8 : 4;
+
+  private StripProduct() {}
+
+  /**
+   * How strips hold their numbers: number = (word at pair * pairBytes + half * halfBytes, shifted left by
+   * {@code shift} in the first half) & mask, read as a float.
+   */
+  record StripFormat(int pairBytes, int halfBytes, int shift, int mask) {
+    static final StripFormat F32 = new StripFormat(128, 64, 0, -1);
+    static final StripFormat BF16 = new StripFormat(64, 0, 16, 0xFFFF0000);
+  }
+
+  /**
+   * How many of some rows the next call should take.
+   *
+   * @param remaining rows left
+   * @return at most {@link #MAX_ROWS}
+   */
+  static int tileRows(int remaining) {
+    return remaining >= 7 ? Math.min(remaining, 8) : remaining >= 3 ? Math.min(remaining, 4) : Math.min(remaining, 2);
+  }
+
+  /**
+   * Adds the product of up to eight rows with some strips to {@code sums}.
+   *
+   * @param format how the strips hold their numbers
+   * @param weights memory of the strips
+   * @param strip where the first begins, in bytes
+   * @param stripBytes bytes from one strip to the next
+   * @param strips 1 to 4; an odd last one reads its neighbour's sums only
+   * @param pairs pairs of columns
+   * @param x memory of the rows
+   * @param rows where each row begins, in bytes
+   * @param count rows, as {@link #tileRows} says
+   * @param sums [8, 64], the rows beyond {@code count} are scratch
+   * @param to where the sums begin, in bytes
+   */
+  static void add(
+      StripFormat format,
+      MemorySegment weights,
+      long strip,
+      long stripBytes,
+      int strips,
+      int pairs,
+      MemorySegment x,
+      long[] rows,
+      int count,
+      MemorySegment sums,
+      long to) {
+    int vectors = strips * PackedMatrix.STRIP_ROWS / Lanes.COUNT;
+    if (count <= 2 && vectors % 4 == 0) {
+      for (int v = 0; v < vectors; v += 4) {
+        long w0 = strip + vectorOffset(v, stripBytes);
+        long w1 = strip + vectorOffset(v + 1, stripBytes);
+        long w2 = strip + vectorOffset(v + 2, stripBytes);
+        long w3 = strip + vectorOffset(v + 3, stripBytes);
+        long at = to + (long) v * Lanes.BYTES;
+        if (count == 1) {
+          tile1x4(format, weights, w0, w1, w2, w3, pairs, x, rows[0], sums, at);
+        } else {
+          tile2x4(format, weights, w0, w1, w2, w3, pairs, x, rows[0], rows[1], sums, at);
+        }
+      }
+      return;
+    }
+    for (int v = 0; v < vectors; v += 2) {
+      long w0 = strip + vectorOffset(v, stripBytes);
+      // a lone last vector is multiplied twice; its twin's sums are scratch
+      long w1 = v + 1 < vectors ? strip + vectorOffset(v + 1, stripBytes) : w0;
+      long at = to + (long) v * Lanes.BYTES;
+      if (count > TALLEST_TILE || count > 4) {
+        eight(format, weights, w0, w1, pairs, x, rows, count, sums, at);
+      } else {
+        four(format, weights, w0, w1, pairs, x, rows, 0, count, sums, at);
+      }
+    }
+  }
+
+  private static void eight(
+      StripFormat format,
+      MemorySegment weights,
+      long w0,
+      long w1,
+      int pairs,
+      MemorySegment x,
+      long[] rows,
+      int count,
+      MemorySegment sums,
+      long to) {
+    if (TALLEST_TILE < 8) {
+      four(format, weights, w0, w1, pairs, x, rows, 0, 4, sums, to);
+      four(format, weights, w0, w1, pairs, x, rows, 4, count - 4, sums, to + 4 * ROW_BYTES);
+      return;
+    }
+    // missing rows repeat the last; their sums are scratch
+    int last = count - 1;
+    tile8x2(
+        format,
+        weights,
+        w0,
+        w1,
+        pairs,
+        x,
+        rows[0],
+        rows[1],
+        rows[2],
+        rows[3],
+        rows[Math.min(4, last)],
+        rows[Math.min(5, last)],
+        rows[Math.min(6, last)],
+        rows[Math.min(7, last)],
+        sums,
+        to);
+  }
+
+  private static void four(
+      StripFormat format,
+      MemorySegment weights,
+      long w0,
+      long w1,
+      int pairs,
+      MemorySegment x,
+      long[] rows,
+      int first,
+      int count,
+      MemorySegment sums,
+      long to) {
+    int last = first + count - 1;
+    tile4x2(
+        format,
+        weights,
+        w0,
+        w1,
+        pairs,
+        x,
+        rows[first],
+        rows[Math.min(first + 1, last)],
+        rows[Math.min(first + 2, last)],
+        rows[Math.min(first + 3, last)],
+        sums,
+        to);
+  }
+
+  /** Where vector v of a group begins: narrow vectors take a strip in parts. */
+  private static long vectorOffset(int v, long stripBytes) {
+    int row = v * Lanes.COUNT;
+    return row / PackedMatrix.STRIP_ROWS * stripBytes
+        + row % PackedMatrix.STRIP_ROWS * (long) Float.BYTES;
+  }
+
+  private static FloatVector decode(
+      MemorySegment weights, long offset, int shift, IntVector mask) {
+    return IntVector.fromMemorySegment(INTS, weights, offset, Lanes.ORDER)
+        .lanewise(VectorOperators.LSHL, shift)
+        .and(mask)
+        .reinterpretAsFloats();
+  }
+
+  private static FloatVector load(MemorySegment sums, long offset) {
+    return FloatVector.fromMemorySegment(FLOATS, sums, offset, Lanes.ORDER);
+  }
+
+  private static void store(FloatVector vector, MemorySegment sums, long offset) {
+    vector.intoMemorySegment(sums, offset, Lanes.ORDER);
+  }
+
+  /** Eight rows by two vectors of weights. */
+  private static void tile8x2(
+      StripFormat format,
+      MemorySegment weights,
+      long w0, long w1,
+      int pairs,
+      MemorySegment x,
+      long x0, long x1, long x2, long x3, long x4, long x5, long x6, long x7,
+      MemorySegment sums,
+      long to) {
+    int pairBytes = format.pairBytes();
+    int halfBytes = format.halfBytes();
+    int shift = format.shift();
+    IntVector mask = IntVector.broadcast(INTS, format.mask());
+    FloatVector sum00 = load(sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
+    FloatVector sum01 = load(sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
+    FloatVector sum10 = load(sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES);
+    FloatVector sum11 = load(sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES);
+    FloatVector sum20 = load(sums, to + 2 * ROW_BYTES + 0 * Lanes.BYTES);
+    FloatVector sum21 = load(sums, to + 2 * ROW_BYTES + 1 * Lanes.BYTES);
+    FloatVector sum30 = load(sums, to + 3 * ROW_BYTES + 0 * Lanes.BYTES);
+    FloatVector sum31 = load(sums, to + 3 * ROW_BYTES + 1 * Lanes.BYTES);
+    FloatVector sum40 = load(sums, to + 4 * ROW_BYTES + 0 * Lanes.BYTES);
+    FloatVector sum41 = load(sums, to + 4 * ROW_BYTES + 1 * Lanes.BYTES);
+    FloatVector sum50 = load(sums, to + 5 * ROW_BYTES + 0 * Lanes.BYTES);
+    FloatVector sum51 = load(sums, to + 5 * ROW_BYTES + 1 * Lanes.BYTES);
+    FloatVector sum60 = load(sums, to + 6 * ROW_BYTES + 0 * Lanes.BYTES);
+    FloatVector sum61 = load(sums, to + 6 * ROW_BYTES + 1 * Lanes.BYTES);
+    FloatVector sum70 = load(sums, to + 7 * ROW_BYTES + 0 * Lanes.BYTES);
+    FloatVector sum71 = load(sums, to + 7 * ROW_BYTES + 1 * Lanes.BYTES);
+    for (int pair = 0; pair < pairs; pair++) {
+      for (int half = 0; half < 2; half++) {
+        long at = (long) pair * pairBytes + half * halfBytes;
+        int left = shift - shift * half;
+        long column = pair * 8L + half * 4L;
+        FloatVector weight0 = decode(weights, w0 + at, left, mask);
+        FloatVector weight1 = decode(weights, w1 + at, left, mask);
+        FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
+        sum00 = weight0.fma(value0, sum00);
+        sum01 = weight1.fma(value0, sum01);
+        FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + column));
+        sum10 = weight0.fma(value1, sum10);
+        sum11 = weight1.fma(value1, sum11);
+        FloatVector value2 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x2 + column));
+        sum20 = weight0.fma(value2, sum20);
+        sum21 = weight1.fma(value2, sum21);
+        FloatVector value3 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x3 + column));
+        sum30 = weight0.fma(value3, sum30);
+        sum31 = weight1.fma(value3, sum31);
+        FloatVector value4 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x4 + column));
+        sum40 = weight0.fma(value4, sum40);
+        sum41 = weight1.fma(value4, sum41);
+        FloatVector value5 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x5 + column));
+        sum50 = weight0.fma(value5, sum50);
+        sum51 = weight1.fma(value5, sum51);
+        FloatVector value6 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x6 + column));
+        sum60 = weight0.fma(value6, sum60);
+        sum61 = weight1.fma(value6, sum61);
+        FloatVector value7 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x7 + column));
+        sum70 = weight0.fma(value7, sum70);
+        sum71 = weight1.fma(value7, sum71);
+      }
+    }
+    store(sum00, sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
+    store(sum01, sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
+    store(sum10, sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES);
+    store(sum11, sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES);
+    store(sum20, sums, to + 2 * ROW_BYTES + 0 * Lanes.BYTES);
+    store(sum21, sums, to + 2 * ROW_BYTES + 1 * Lanes.BYTES);
+    store(sum30, sums, to + 3 * ROW_BYTES + 0 * Lanes.BYTES);
+    store(sum31, sums, to + 3 * ROW_BYTES + 1 * Lanes.BYTES);
+    store(sum40, sums, to + 4 * ROW_BYTES + 0 * Lanes.BYTES);
+    store(sum41, sums, to + 4 * ROW_BYTES + 1 * Lanes.BYTES);
+    store(sum50, sums, to + 5 * ROW_BYTES + 0 * Lanes.BYTES);
+    store(sum51, sums, to + 5 * ROW_BYTES + 1 * Lanes.BYTES);
+    store(sum60, sums, to + 6 * ROW_BYTES + 0 * Lanes.BYTES);
+    store(sum61, sums, to + 6 * ROW_BYTES + 1 * Lanes.BYTES);
+    store(sum70, sums, to + 7 * ROW_BYTES + 0 * Lanes.BYTES);
+    store(sum71, sums, to + 7 * ROW_BYTES + 1 * Lanes.BYTES);
+  }
+
+  /** Four rows by two vectors of weights. */
+  private static void tile4x2(
+      StripFormat format,
+      MemorySegment weights,
+      long w0, long w1,
+      int pairs,
+      MemorySegment x,
+      long x0, long x1, long x2, long x3,
+      MemorySegment sums,
+      long to) {
+    int pairBytes = format.pairBytes();
+    int halfBytes = format.halfBytes();
+    int shift = format.shift();
+    IntVector mask = IntVector.broadcast(INTS, format.mask());
+    FloatVector sum00 = load(sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
+    FloatVector sum01 = load(sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
+    FloatVector sum10 = load(sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES);
+    FloatVector sum11 = load(sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES);
+    FloatVector sum20 = load(sums, to + 2 * ROW_BYTES + 0 * Lanes.BYTES);
+    FloatVector sum21 = load(sums, to + 2 * ROW_BYTES + 1 * Lanes.BYTES);
+    FloatVector sum30 = load(sums, to + 3 * ROW_BYTES + 0 * Lanes.BYTES);
+    FloatVector sum31 = load(sums, to + 3 * ROW_BYTES + 1 * Lanes.BYTES);
+    for (int pair = 0; pair < pairs; pair++) {
+      for (int half = 0; half < 2; half++) {
+        long at = (long) pair * pairBytes + half * halfBytes;
+        int left = shift - shift * half;
+        long column = pair * 8L + half * 4L;
+        FloatVector weight0 = decode(weights, w0 + at, left, mask);
+        FloatVector weight1 = decode(weights, w1 + at, left, mask);
+        FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
+        sum00 = weight0.fma(value0, sum00);
+        sum01 = weight1.fma(value0, sum01);
+        FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + column));
+        sum10 = weight0.fma(value1, sum10);
+        sum11 = weight1.fma(value1, sum11);
+        FloatVector value2 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x2 + column));
+        sum20 = weight0.fma(value2, sum20);
+        sum21 = weight1.fma(value2, sum21);
+        FloatVector value3 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x3 + column));
+        sum30 = weight0.fma(value3, sum30);
+        sum31 = weight1.fma(value3, sum31);
+      }
+    }
+    store(sum00, sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
+    store(sum01, sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
+    store(sum10, sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES);
+    store(sum11, sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES);
+    store(sum20, sums, to + 2 * ROW_BYTES + 0 * Lanes.BYTES);
+    store(sum21, sums, to + 2 * ROW_BYTES + 1 * Lanes.BYTES);
+    store(sum30, sums, to + 3 * ROW_BYTES + 0 * Lanes.BYTES);
+    store(sum31, sums, to + 3 * ROW_BYTES + 1 * Lanes.BYTES);
+  }
+
+  /** Two rows by four vectors of weights. */
+  private static void tile2x4(
+      StripFormat format,
+      MemorySegment weights,
+      long w0, long w1, long w2, long w3,
+      int pairs,
+      MemorySegment x,
+      long x0, long x1,
+      MemorySegment sums,
+      long to) {
+    int pairBytes = format.pairBytes();
+    int halfBytes = format.halfBytes();
+    int shift = format.shift();
+    IntVector mask = IntVector.broadcast(INTS, format.mask());
+    FloatVector sum00 = load(sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
+    FloatVector sum01 = load(sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
+    FloatVector sum02 = load(sums, to + 0 * ROW_BYTES + 2 * Lanes.BYTES);
+    FloatVector sum03 = load(sums, to + 0 * ROW_BYTES + 3 * Lanes.BYTES);
+    FloatVector sum10 = load(sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES);
+    FloatVector sum11 = load(sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES);
+    FloatVector sum12 = load(sums, to + 1 * ROW_BYTES + 2 * Lanes.BYTES);
+    FloatVector sum13 = load(sums, to + 1 * ROW_BYTES + 3 * Lanes.BYTES);
+    for (int pair = 0; pair < pairs; pair++) {
+      for (int half = 0; half < 2; half++) {
+        long at = (long) pair * pairBytes + half * halfBytes;
+        int left = shift - shift * half;
+        long column = pair * 8L + half * 4L;
+        FloatVector weight0 = decode(weights, w0 + at, left, mask);
+        FloatVector weight1 = decode(weights, w1 + at, left, mask);
+        FloatVector weight2 = decode(weights, w2 + at, left, mask);
+        FloatVector weight3 = decode(weights, w3 + at, left, mask);
+        FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
+        sum00 = weight0.fma(value0, sum00);
+        sum01 = weight1.fma(value0, sum01);
+        sum02 = weight2.fma(value0, sum02);
+        sum03 = weight3.fma(value0, sum03);
+        FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + column));
+        sum10 = weight0.fma(value1, sum10);
+        sum11 = weight1.fma(value1, sum11);
+        sum12 = weight2.fma(value1, sum12);
+        sum13 = weight3.fma(value1, sum13);
+      }
+    }
+    store(sum00, sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
+    store(sum01, sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
+    store(sum02, sums, to + 0 * ROW_BYTES + 2 * Lanes.BYTES);
+    store(sum03, sums, to + 0 * ROW_BYTES + 3 * Lanes.BYTES);
+    store(sum10, sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES);
+    store(sum11, sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES);
+    store(sum12, sums, to + 1 * ROW_BYTES + 2 * Lanes.BYTES);
+    store(sum13, sums, to + 1 * ROW_BYTES + 3 * Lanes.BYTES);
+  }
+
+  /** One row by four vectors of weights. */
+  private static void tile1x4(
+      StripFormat format,
+      MemorySegment weights,
+      long w0, long w1, long w2, long w3,
+      int pairs,
+      MemorySegment x,
+      long x0,
+      MemorySegment sums,
+      long to) {
+    int pairBytes = format.pairBytes();
+    int halfBytes = format.halfBytes();
+    int shift = format.shift();
+    IntVector mask = IntVector.broadcast(INTS, format.mask());
+    FloatVector sum00 = load(sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
+    FloatVector sum01 = load(sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
+    FloatVector sum02 = load(sums, to + 0 * ROW_BYTES + 2 * Lanes.BYTES);
+    FloatVector sum03 = load(sums, to + 0 * ROW_BYTES + 3 * Lanes.BYTES);
+    for (int pair = 0; pair < pairs; pair++) {
+      for (int half = 0; half < 2; half++) {
+        long at = (long) pair * pairBytes + half * halfBytes;
+        int left = shift - shift * half;
+        long column = pair * 8L + half * 4L;
+        FloatVector weight0 = decode(weights, w0 + at, left, mask);
+        FloatVector weight1 = decode(weights, w1 + at, left, mask);
+        FloatVector weight2 = decode(weights, w2 + at, left, mask);
+        FloatVector weight3 = decode(weights, w3 + at, left, mask);
+        FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
+        sum00 = weight0.fma(value0, sum00);
+        sum01 = weight1.fma(value0, sum01);
+        sum02 = weight2.fma(value0, sum02);
+        sum03 = weight3.fma(value0, sum03);
+      }
+    }
+    store(sum00, sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
+    store(sum01, sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
+    store(sum02, sums, to + 0 * ROW_BYTES + 2 * Lanes.BYTES);
+    store(sum03, sums, to + 0 * ROW_BYTES + 3 * Lanes.BYTES);
+  }
+}

@@ -1,0 +1,161 @@
+package io.moka.kernels.cpu.vector;
+
+import io.moka.kernels.AttentionShape;
+import io.moka.kernels.Kernels;
+import io.moka.kernels.KvCache;
+import io.moka.kernels.RouterResult;
+import io.moka.kernels.Rows;
+import io.moka.kernels.SlotMap;
+import io.moka.kernels.cpu.WorkerPool;
+import io.moka.weights.Activation;
+import io.moka.weights.ExpertWeights;
+import io.moka.weights.PackedMatrix;
+import io.moka.weights.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/** The kernels on the Vector API. Each operation is a job of its own, made once and set before each run. */
+public final class VectorKernels implements Kernels {
+  private final Arena arena = Arena.ofShared();
+  private final WorkerPool pool;
+  private final ForEachJob forEach = new ForEachJob();
+  private final RowJobs rowJobs;
+  private final MatmulJob matmul;
+  private final ExpertJobs experts;
+  private final AttentionJob attention;
+
+  /**
+   * Starts the worker threads.
+   *
+   * @param threads threads that work on a call, the caller's included
+   */
+  public VectorKernels(int threads) {
+    pool = new WorkerPool(threads);
+    Scratch[] scratch = new Scratch[threads];
+    for (int i = 0; i < threads; i++) {
+      scratch[i] = new Scratch(arena);
+    }
+    rowJobs = new RowJobs(pool);
+    matmul = new MatmulJob(scratch);
+    experts = new ExpertJobs(pool, scratch, arena);
+    attention = new AttentionJob(pool, scratch, arena);
+  }
+
+  @Override
+  public String description() {
+    return "vector, " + Lanes.BYTES * 8 + " bits, " + threads() + " threads";
+  }
+
+  @Override
+  public int threads() {
+    return pool.threads();
+  }
+
+  @Override
+  public void forEach(int count, IndexedBody body) {
+    forEach.body = body;
+    pool.run(count, forEach);
+  }
+
+  @Override
+  public void embed(Tensor table, int[] ids, int rows, Rows out) {
+    rowJobs.embed(table, ids, rows, out);
+  }
+
+  @Override
+  public void rmsNorm(Rows x, MemorySegment weight, float epsilon, int rows, int heads, Rows out) {
+    rowJobs.rmsNorm(x, weight, epsilon, rows, heads, out);
+  }
+
+  @Override
+  public void matmul(Rows x, PackedMatrix weights, MemorySegment bias, int rows, Rows out) {
+    pool.run(matmul.prepare(x, weights, bias, rows, out), matmul);
+  }
+
+  @Override
+  public void add(Rows x, Rows y, int rows) {
+    rowJobs.add(x, y, rows);
+  }
+
+  @Override
+  public void rotate(Rows x, Rows angles, int rows, int heads) {
+    rowJobs.rotate(x, angles, rows, heads);
+  }
+
+  @Override
+  public void store(
+      Rows keys,
+      Rows values,
+      KvCache cache,
+      int layer,
+      SlotMap slots,
+      AttentionShape shape,
+      int rows) {
+    attention.store(keys, values, cache, layer, slots, shape, rows);
+  }
+
+  @Override
+  public void attention(
+      Rows queries,
+      KvCache cache,
+      int layer,
+      SlotMap slots,
+      AttentionShape shape,
+      int rows,
+      Rows out) {
+    attention.attend(queries, cache, layer, slots, shape, rows, out);
+  }
+
+  @Override
+  public void moe(
+      Rows x,
+      RouterResult routing,
+      ExpertWeights weights,
+      int rows,
+      boolean accumulate,
+      Rows out) {
+    experts.moe(x, routing, weights, rows, accumulate, out);
+  }
+
+  @Override
+  public void groupedMatmul(
+      Rows x,
+      boolean perChoice,
+      RouterResult routing,
+      List<PackedMatrix> weights,
+      int rows,
+      Rows out) {
+    experts.groupedMatmul(x, perChoice, routing, weights, rows, out);
+  }
+
+  @Override
+  public void gate(Activation activation, Rows gate, Rows up, int rows) {
+    rowJobs.gate(activation, gate, up, rows);
+  }
+
+  @Override
+  public void combine(Rows x, RouterResult routing, int rows, Rows out) {
+    rowJobs.combine(x, routing, rows, out);
+  }
+
+  @Override
+  public void addScaled(Rows x, float[] scale, int rows, Rows out) {
+    rowJobs.addScaled(x, scale, rows, out);
+  }
+
+  @Override
+  public void close() {
+    pool.close();
+    arena.close();
+  }
+
+  private static final class ForEachJob implements WorkerPool.Job {
+    IndexedBody body;
+
+    @Override
+    public void run(int piece, int worker) {
+      body.run(piece);
+    }
+  }
+}
