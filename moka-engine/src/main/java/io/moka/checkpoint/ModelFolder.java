@@ -1,0 +1,76 @@
+package io.moka.checkpoint;
+
+import io.moka.ModelException;
+import io.moka.ModelNotFoundException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * The files of a model's folder. Links may lead anywhere the user put them, but not in the Hugging
+ * Face cache: what lies there came from strangers, and a link of theirs may lead to the blobs of
+ * the same model only.
+ */
+final class ModelFolder {
+  private final Path folder;
+  private final Optional<Path> cacheRoot; // real path of models--org--name
+
+  private ModelFolder(Path folder, Optional<Path> cacheRoot) {
+    this.folder = folder;
+    this.cacheRoot = cacheRoot;
+  }
+
+  static ModelFolder of(Path folder) {
+    if (!Files.isDirectory(folder)) {
+      throw new ModelNotFoundException(
+          folder + ": there is no such folder; give a folder with config.json and safetensors");
+    }
+    return new ModelFolder(folder, cacheRoot(realPath(folder)));
+  }
+
+  Path path() {
+    return folder;
+  }
+
+  /** A file by its plain name; empty when it is not there. */
+  Optional<Path> find(String name) {
+    Path file = folder.resolve(name);
+    if (!Files.exists(file)) {
+      return Optional.empty();
+    }
+    Path real = realPath(file);
+    if (cacheRoot.isPresent() && !real.startsWith(cacheRoot.get())) {
+      throw new ModelException(
+          file
+              + ": a link that leads out of "
+              + cacheRoot.get()
+              + ", to "
+              + real
+              + "; fetch the model again");
+    }
+    return Optional.of(file);
+  }
+
+  Path require(String name, String hint) {
+    return find(name)
+        .orElseThrow(() -> new ModelException(folder + ": there is no " + name + "; " + hint));
+  }
+
+  /** The cache lays a model out as models--org--name/snapshots/commit. */
+  private static Optional<Path> cacheRoot(Path realFolder) {
+    return Optional.ofNullable(realFolder.getParent())
+        .filter(parent -> parent.endsWith("snapshots"))
+        .map(Path::getParent)
+        .filter(root -> root.getFileName() != null)
+        .filter(root -> root.getFileName().toString().startsWith("models--"));
+  }
+
+  private static Path realPath(Path path) {
+    try {
+      return path.toRealPath();
+    } catch (IOException e) {
+      throw new ModelException(path + ": cannot be read: " + e.getMessage(), e);
+    }
+  }
+}
