@@ -180,7 +180,7 @@ final class ExpertJobs {
       int width = Math.min(JoinedMatrix.HALF_ROWS, experts.width() - column);
       Scratch own = scratch[worker];
       for (int slot = lists.start(active); slot < lists.end(active); ) {
-        int count = StripProduct.tileRows(lists.end(active) - slot);
+        int count = Math.min(lists.end(active) - slot, GroupProduct.MAX_ROWS);
         pointAtRows(x, slot, count, own);
         GroupProduct.multiply(
             packed.format(), packed.data(), strip, stripBytes, PackedMatrix.GROUP_STRIPS,
@@ -224,7 +224,7 @@ final class ExpertJobs {
       long strip = group * PackedMatrix.GROUP_STRIPS * stripBytes;
       int strips = (width + PackedMatrix.STRIP_ROWS - 1) / PackedMatrix.STRIP_ROWS;
       for (int slot = lists.start(active); slot < lists.end(active); ) {
-        int count = StripProduct.tileRows(lists.end(active) - slot);
+        int count = Math.min(lists.end(active) - slot, GroupProduct.MAX_ROWS);
         for (int i = 0; i < count; i++) {
           own.rows[i] = hidden.offsetBytes(slot + i);
         }
@@ -261,7 +261,7 @@ final class ExpertJobs {
       long strip = group * PackedMatrix.GROUP_STRIPS * stripBytes;
       Scratch own = scratch[worker];
       for (int slot = lists.start(active); slot < lists.end(active); ) {
-        int count = StripProduct.tileRows(lists.end(active) - slot);
+        int count = Math.min(lists.end(active) - slot, GroupProduct.MAX_ROWS);
         for (int i = 0; i < count; i++) {
           own.rows[i] = x.offsetBytes(perChoice ? lists.choice(slot + i) : lists.row(slot + i));
         }

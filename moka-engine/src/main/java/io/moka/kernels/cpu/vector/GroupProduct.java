@@ -8,8 +8,14 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
-/** The product of a few rows with some strips, whatever the format: directly, or through a panel of floats. */
+/**
+ * The product of up to 128 rows with a group of strips, whatever the format. Formats that need arithmetic are
+ * decoded into a panel of floats, a few columns at a time, once for all rows; the others are read as they lie.
+ */
 final class GroupProduct {
+  /** Rows that one call takes at most. */
+  static final int MAX_ROWS = 128;
+
   private static final long PANEL_STRIP_BYTES =
       PackedMatrix.stripBytes(WeightFormat.F32, 2 * Scratch.PANEL_PAIRS);
 
@@ -25,7 +31,7 @@ final class GroupProduct {
    * @param strips 1 to 4
    * @param columns columns
    * @param x memory of the rows, whose beginnings are in {@code scratch.rows}
-   * @param count rows, as {@link StripProduct#tileRows} says
+   * @param count rows, at most {@link #MAX_ROWS}
    * @param scratch the worker's
    */
   static void multiply(
@@ -54,16 +60,13 @@ final class GroupProduct {
       int count,
       Scratch scratch) {
     int pairs = (columns + 1) / 2;
-    MemorySegment sums = scratch.sums;
     switch (format) {
       case F32 ->
-          StripProduct.add(
-              StripFormat.F32, weights, strip, stripBytes, strips, pairs, x, scratch.rows, count,
-              sums, 0);
+          addTiles(
+              StripFormat.F32, weights, strip, stripBytes, strips, pairs, x, count, 0, scratch);
       case BF16 ->
-          StripProduct.add(
-              StripFormat.BF16, weights, strip, stripBytes, strips, pairs, x, scratch.rows, count,
-              sums, 0);
+          addTiles(
+              StripFormat.BF16, weights, strip, stripBytes, strips, pairs, x, count, 0, scratch);
       case F16 -> addHalves(weights, strip, stripBytes, strips, pairs, x, count, scratch);
     }
   }
@@ -77,22 +80,37 @@ final class GroupProduct {
       MemorySegment x,
       int count,
       Scratch scratch) {
-    long[] rows = scratch.rows;
+    int pairBytes = PackedMatrix.pairBytes(WeightFormat.F16);
     for (int pair = 0; pair < pairs; pair += Scratch.PANEL_PAIRS) {
-      int chunk = Math.min(Scratch.PANEL_PAIRS, pairs - pair);
+      int length = Math.min(Scratch.PANEL_PAIRS, pairs - pair);
+      long from = strip + (long) pair * pairBytes;
       for (int s = 0; s < strips; s++) {
-        long from = strip + s * stripBytes + pair * (long) PackedMatrix.pairBytes(WeightFormat.F16);
-        decodeHalves(weights, from, chunk, scratch.panel, s * PANEL_STRIP_BYTES);
+        decodeHalves(
+            weights, from + s * stripBytes, length, scratch.panel, s * PANEL_STRIP_BYTES);
       }
-      StripProduct.add(
-          StripFormat.F32, scratch.panel, 0, PANEL_STRIP_BYTES, strips, chunk, x, rows, count,
-          scratch.sums, 0);
-      for (int i = 0; i < count; i++) {
-        rows[i] += chunk * 2L * Float.BYTES;
-      }
+      addTiles(
+          StripFormat.F32, scratch.panel, 0, PANEL_STRIP_BYTES, strips, length, x, count,
+          pair * 2L * Float.BYTES, scratch);
     }
-    for (int i = 0; i < count; i++) {
-      rows[i] -= pairs * 2L * Float.BYTES;
+  }
+
+  private static void addTiles(
+      StripFormat format,
+      MemorySegment weights,
+      long strip,
+      long stripBytes,
+      int strips,
+      int pairs,
+      MemorySegment x,
+      int count,
+      long column,
+      Scratch scratch) {
+    for (int row = 0; row < count; ) {
+      int tile = StripProduct.tileRows(count - row);
+      StripProduct.add(
+          format, weights, strip, stripBytes, strips, pairs, x, scratch.rows, row, tile, column,
+          scratch.sums);
+      row += tile;
     }
   }
 

@@ -8,7 +8,7 @@ import java.lang.foreign.MemorySegment;
 /** out = x W^T + bias; a piece is one group of 64 outputs for up to 128 rows. */
 final class MatmulJob implements WorkerPool.Job {
   /** A block of 128 rows of 2,048 floats is a megabyte: it stays in the second-level cache while groups pass. */
-  private static final int BLOCK_ROWS = 128;
+  private static final int BLOCK_ROWS = GroupProduct.MAX_ROWS;
 
   private final Scratch[] scratch;
   private Rows x;
@@ -42,21 +42,17 @@ final class MatmulJob implements WorkerPool.Job {
     long stripBytes = weights.stripBytes();
     long strip = group * PackedMatrix.GROUP_STRIPS * stripBytes;
     Scratch own = scratch[worker];
-    for (int row = first; row < end; ) {
-      int count = StripProduct.tileRows(end - row);
-      for (int i = 0; i < count; i++) {
-        own.rows[i] = x.offsetBytes(row + i);
-      }
-      GroupProduct.multiply(
-          weights.format(), weights.data(), strip, stripBytes, strips, weights.columns(), x.data(),
-          count, own);
-      for (int i = 0; i < count; i++) {
-        long to = out.offsetBytes(row + i) + column * (long) Float.BYTES;
-        RowMath.copyWithBias(
-            own.sums, i * StripProduct.ROW_BYTES, bias, column * (long) Float.BYTES, out.data(), to,
-            width);
-      }
-      row += count;
+    for (int row = first; row < end; row++) {
+      own.rows[row - first] = x.offsetBytes(row);
+    }
+    GroupProduct.multiply(
+        weights.format(), weights.data(), strip, stripBytes, strips, weights.columns(), x.data(),
+        end - first, own);
+    for (int row = first; row < end; row++) {
+      long to = out.offsetBytes(row) + column * (long) Float.BYTES;
+      RowMath.copyWithBias(
+          own.sums, (row - first) * StripProduct.ROW_BYTES, bias, column * (long) Float.BYTES,
+          out.data(), to, width);
     }
   }
 }

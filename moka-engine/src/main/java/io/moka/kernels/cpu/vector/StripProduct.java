@@ -26,11 +26,8 @@ final class StripProduct {
   /** Bytes of a row of sums: one float for each row of a group. */
   static final long ROW_BYTES = PackedMatrix.GROUP_ROWS * (long) Float.BYTES;
 
-  /** Bytes of the sums of one call. */
-  static final long SUMS_BYTES = MAX_ROWS * ROW_BYTES;
-
-  /** Sixteen registers hold no more than four rows by two vectors. */
-  private static final int TALLEST_TILE = Lanes.COUNT == 16 ? 8 : 4;
+  /** Sixteen registers, as below AVX-512, hold no more than four rows by two vectors. */
+  private static final boolean MANY_REGISTERS = Lanes.COUNT == 16;
 
   private StripProduct() {}
 
@@ -50,7 +47,7 @@ final class StripProduct {
    * @return at most {@link #MAX_ROWS}
    */
   static int tileRows(int remaining) {
-    return remaining >= 7 ? Math.min(remaining, 8) : remaining >= 3 ? Math.min(remaining, 4) : Math.min(remaining, 2);
+    return remaining >= 7 ? Math.min(remaining, 8) : Math.min(remaining, 4);
   }
 
   /**
@@ -60,13 +57,14 @@ final class StripProduct {
    * @param weights memory of the strips
    * @param strip where the first begins, in bytes
    * @param stripBytes bytes from one strip to the next
-   * @param strips 1 to 4; an odd last one reads its neighbour's sums only
+   * @param strips 1 to 4
    * @param pairs pairs of columns
    * @param x memory of the rows
    * @param rows where each row begins, in bytes
+   * @param first the first row to take
    * @param count rows, as {@link #tileRows} says
-   * @param sums [8, 64], the rows beyond {@code count} are scratch
-   * @param to where the sums begin, in bytes
+   * @param column where the columns begin in a row, in bytes
+   * @param sums [rows, 64]; rows up to the next multiple of eight are scratch
    */
   static void add(
       StripFormat format,
@@ -77,101 +75,54 @@ final class StripProduct {
       int pairs,
       MemorySegment x,
       long[] rows,
+      int first,
       int count,
-      MemorySegment sums,
-      long to) {
+      long column,
+      MemorySegment sums) {
     int vectors = strips * PackedMatrix.STRIP_ROWS / Lanes.COUNT;
-    if (count <= 2 && vectors % 4 == 0) {
-      for (int v = 0; v < vectors; v += 4) {
+    // missing rows repeat the last; their sums are scratch
+    int last = first + count - 1;
+    long x0 = rows[first] + column;
+    long x1 = rows[Math.min(first + 1, last)] + column;
+    long x2 = rows[Math.min(first + 2, last)] + column;
+    long x3 = rows[Math.min(first + 3, last)] + column;
+    long to = first * ROW_BYTES;
+    int v = 0;
+    if (count <= 2 || count <= 4 && MANY_REGISTERS) {
+      for (; v <= vectors - 4; v += 4) {
         long w0 = strip + vectorOffset(v, stripBytes);
         long w1 = strip + vectorOffset(v + 1, stripBytes);
         long w2 = strip + vectorOffset(v + 2, stripBytes);
         long w3 = strip + vectorOffset(v + 3, stripBytes);
         long at = to + (long) v * Lanes.BYTES;
-        if (count == 1) {
-          tile1x4(format, weights, w0, w1, w2, w3, pairs, x, rows[0], sums, at);
-        } else {
-          tile2x4(format, weights, w0, w1, w2, w3, pairs, x, rows[0], rows[1], sums, at);
+        switch (count) {
+          case 1 -> tile1x4(format, weights, w0, w1, w2, w3, pairs, x, x0, sums, at);
+          case 2 -> tile2x4(format, weights, w0, w1, w2, w3, pairs, x, x0, x1, sums, at);
+          default ->
+              tile4x4(format, weights, w0, w1, w2, w3, pairs, x, x0, x1, x2, x3, sums, at);
         }
       }
-      return;
     }
-    for (int v = 0; v < vectors; v += 2) {
+    for (; v < vectors; v += 2) {
       long w0 = strip + vectorOffset(v, stripBytes);
       // a lone last vector is multiplied twice; its twin's sums are scratch
       long w1 = v + 1 < vectors ? strip + vectorOffset(v + 1, stripBytes) : w0;
       long at = to + (long) v * Lanes.BYTES;
-      if (count > TALLEST_TILE || count > 4) {
-        eight(format, weights, w0, w1, pairs, x, rows, count, sums, at);
+      if (count <= 4) {
+        tile4x2(format, weights, w0, w1, pairs, x, x0, x1, x2, x3, sums, at);
+        continue;
+      }
+      long x4 = rows[first + 4] + column;
+      long x5 = rows[Math.min(first + 5, last)] + column;
+      long x6 = rows[Math.min(first + 6, last)] + column;
+      long x7 = rows[Math.min(first + 7, last)] + column;
+      if (MANY_REGISTERS) {
+        tile8x2(format, weights, w0, w1, pairs, x, x0, x1, x2, x3, x4, x5, x6, x7, sums, at);
       } else {
-        four(format, weights, w0, w1, pairs, x, rows, 0, count, sums, at);
+        tile4x2(format, weights, w0, w1, pairs, x, x0, x1, x2, x3, sums, at);
+        tile4x2(format, weights, w0, w1, pairs, x, x4, x5, x6, x7, sums, at + 4 * ROW_BYTES);
       }
     }
-  }
-
-  private static void eight(
-      StripFormat format,
-      MemorySegment weights,
-      long w0,
-      long w1,
-      int pairs,
-      MemorySegment x,
-      long[] rows,
-      int count,
-      MemorySegment sums,
-      long to) {
-    if (TALLEST_TILE < 8) {
-      four(format, weights, w0, w1, pairs, x, rows, 0, 4, sums, to);
-      four(format, weights, w0, w1, pairs, x, rows, 4, count - 4, sums, to + 4 * ROW_BYTES);
-      return;
-    }
-    // missing rows repeat the last; their sums are scratch
-    int last = count - 1;
-    tile8x2(
-        format,
-        weights,
-        w0,
-        w1,
-        pairs,
-        x,
-        rows[0],
-        rows[1],
-        rows[2],
-        rows[3],
-        rows[Math.min(4, last)],
-        rows[Math.min(5, last)],
-        rows[Math.min(6, last)],
-        rows[Math.min(7, last)],
-        sums,
-        to);
-  }
-
-  private static void four(
-      StripFormat format,
-      MemorySegment weights,
-      long w0,
-      long w1,
-      int pairs,
-      MemorySegment x,
-      long[] rows,
-      int first,
-      int count,
-      MemorySegment sums,
-      long to) {
-    int last = first + count - 1;
-    tile4x2(
-        format,
-        weights,
-        w0,
-        w1,
-        pairs,
-        x,
-        rows[first],
-        rows[Math.min(first + 1, last)],
-        rows[Math.min(first + 2, last)],
-        rows[Math.min(first + 3, last)],
-        sums,
-        to);
   }
 
   /** Where vector v of a group begins: narrow vectors take a strip in parts. */
@@ -329,6 +280,91 @@ final class StripProduct {
     store(sum21, sums, to + 2 * ROW_BYTES + 1 * Lanes.BYTES);
     store(sum30, sums, to + 3 * ROW_BYTES + 0 * Lanes.BYTES);
     store(sum31, sums, to + 3 * ROW_BYTES + 1 * Lanes.BYTES);
+  }
+
+  /** Four rows by four vectors of weights. */
+  private static void tile4x4(
+      StripFormat format,
+      MemorySegment weights,
+      long w0,
+      long w1,
+      long w2,
+      long w3,
+      int pairs,
+      MemorySegment x,
+      long x0,
+      long x1,
+      long x2,
+      long x3,
+      MemorySegment sums,
+      long to) {
+    int pairBytes = format.pairBytes();
+    int halfBytes = format.halfBytes();
+    int shift = format.shift();
+    IntVector mask = IntVector.broadcast(INTS, format.mask());
+    FloatVector sum00 = load(sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
+    FloatVector sum01 = load(sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
+    FloatVector sum02 = load(sums, to + 0 * ROW_BYTES + 2 * Lanes.BYTES);
+    FloatVector sum03 = load(sums, to + 0 * ROW_BYTES + 3 * Lanes.BYTES);
+    FloatVector sum10 = load(sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES);
+    FloatVector sum11 = load(sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES);
+    FloatVector sum12 = load(sums, to + 1 * ROW_BYTES + 2 * Lanes.BYTES);
+    FloatVector sum13 = load(sums, to + 1 * ROW_BYTES + 3 * Lanes.BYTES);
+    FloatVector sum20 = load(sums, to + 2 * ROW_BYTES + 0 * Lanes.BYTES);
+    FloatVector sum21 = load(sums, to + 2 * ROW_BYTES + 1 * Lanes.BYTES);
+    FloatVector sum22 = load(sums, to + 2 * ROW_BYTES + 2 * Lanes.BYTES);
+    FloatVector sum23 = load(sums, to + 2 * ROW_BYTES + 3 * Lanes.BYTES);
+    FloatVector sum30 = load(sums, to + 3 * ROW_BYTES + 0 * Lanes.BYTES);
+    FloatVector sum31 = load(sums, to + 3 * ROW_BYTES + 1 * Lanes.BYTES);
+    FloatVector sum32 = load(sums, to + 3 * ROW_BYTES + 2 * Lanes.BYTES);
+    FloatVector sum33 = load(sums, to + 3 * ROW_BYTES + 3 * Lanes.BYTES);
+    for (int pair = 0; pair < pairs; pair++) {
+      for (int half = 0; half < 2; half++) {
+        long at = (long) pair * pairBytes + half * halfBytes;
+        int left = shift - shift * half;
+        long column = pair * 8L + half * 4L;
+        FloatVector weight0 = decode(weights, w0 + at, left, mask);
+        FloatVector weight1 = decode(weights, w1 + at, left, mask);
+        FloatVector weight2 = decode(weights, w2 + at, left, mask);
+        FloatVector weight3 = decode(weights, w3 + at, left, mask);
+        FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
+        sum00 = weight0.fma(value0, sum00);
+        sum01 = weight1.fma(value0, sum01);
+        sum02 = weight2.fma(value0, sum02);
+        sum03 = weight3.fma(value0, sum03);
+        FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + column));
+        sum10 = weight0.fma(value1, sum10);
+        sum11 = weight1.fma(value1, sum11);
+        sum12 = weight2.fma(value1, sum12);
+        sum13 = weight3.fma(value1, sum13);
+        FloatVector value2 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x2 + column));
+        sum20 = weight0.fma(value2, sum20);
+        sum21 = weight1.fma(value2, sum21);
+        sum22 = weight2.fma(value2, sum22);
+        sum23 = weight3.fma(value2, sum23);
+        FloatVector value3 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x3 + column));
+        sum30 = weight0.fma(value3, sum30);
+        sum31 = weight1.fma(value3, sum31);
+        sum32 = weight2.fma(value3, sum32);
+        sum33 = weight3.fma(value3, sum33);
+      }
+    }
+    store(sum00, sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
+    store(sum01, sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
+    store(sum02, sums, to + 0 * ROW_BYTES + 2 * Lanes.BYTES);
+    store(sum03, sums, to + 0 * ROW_BYTES + 3 * Lanes.BYTES);
+    store(sum10, sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES);
+    store(sum11, sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES);
+    store(sum12, sums, to + 1 * ROW_BYTES + 2 * Lanes.BYTES);
+    store(sum13, sums, to + 1 * ROW_BYTES + 3 * Lanes.BYTES);
+    store(sum20, sums, to + 2 * ROW_BYTES + 0 * Lanes.BYTES);
+    store(sum21, sums, to + 2 * ROW_BYTES + 1 * Lanes.BYTES);
+    store(sum22, sums, to + 2 * ROW_BYTES + 2 * Lanes.BYTES);
+    store(sum23, sums, to + 2 * ROW_BYTES + 3 * Lanes.BYTES);
+    store(sum30, sums, to + 3 * ROW_BYTES + 0 * Lanes.BYTES);
+    store(sum31, sums, to + 3 * ROW_BYTES + 1 * Lanes.BYTES);
+    store(sum32, sums, to + 3 * ROW_BYTES + 2 * Lanes.BYTES);
+    store(sum33, sums, to + 3 * ROW_BYTES + 3 * Lanes.BYTES);
   }
 
   /** Two rows by four vectors of weights. */
