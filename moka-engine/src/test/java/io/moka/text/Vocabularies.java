@@ -1,0 +1,68 @@
+package io.moka.text;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.zip.GZIPInputStream;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** The vocabularies under src/test/resources/tokenizers, and the small one of the demo model. */
+final class Vocabularies {
+  static final Path DEMO = Path.of("..", "models", "fairytales-moe");
+
+  /** Opened once for all tests of the module; they end with the process. */
+  private static final Map<String, Tokenizer> OPEN = new ConcurrentHashMap<>();
+
+  private static final JsonMapper MAPPER = JsonMapper.builder().build();
+
+  private Vocabularies() {}
+
+  static Tokenizer open(String name) {
+    return OPEN.computeIfAbsent(
+        name,
+        n -> {
+          TokenizerConfig config =
+              n.equals("mixtral")
+                  ? new TokenizerConfig(
+                      Map.of("bos_token", "<s>"),
+                      Optional.of(true),
+                      Optional.empty(),
+                      Optional.empty())
+                  : TokenizerConfig.NONE;
+          return Tokenizer.ofJson(n, json(n), config);
+        });
+  }
+
+  static byte[] json(String name) {
+    try (InputStream in = new GZIPInputStream(resource(name + "/tokenizer.json.gz"))) {
+      return in.readAllBytes();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  static JsonNode golden(String name, String file) {
+    try (InputStream in = resource(name + "/" + file)) {
+      return MAPPER.readTree(in);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  static InputStream resource(String path) {
+    return Vocabularies.class.getResourceAsStream("/tokenizers/" + path);
+  }
+
+  static int[] ids(JsonNode list) {
+    int[] ids = new int[list.size()];
+    for (int i = 0; i < ids.length; i++) {
+      ids[i] = list.get(i).intValue();
+    }
+    return ids;
+  }
+}
