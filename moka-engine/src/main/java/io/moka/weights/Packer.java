@@ -10,8 +10,11 @@ import java.util.List;
  * Every method may run on several threads at once, each with a destination of its own.
  */
 public final class Packer {
-  /** Pairs of columns that are turned at a time: one cache line of a row of 16-bit numbers. */
-  private static final int BLOCK_PAIRS = 16;
+  /** Words of a row that are turned at a time: one cache line. */
+  private static final int BLOCK_WORDS = 16;
+
+  /** Bytes of one word of all lanes of a strip. */
+  private static final int STRIP_WORD_BYTES = PackedMatrix.STRIP_ROWS * Integer.BYTES;
 
   private Packer() {}
 
@@ -83,69 +86,46 @@ public final class Packer {
 
   /** Packs {@code part} into rows from {@code firstRow} on. */
   private static void pack(MatrixView part, PackedMatrix packed, int firstRow) {
+    long stripBytes = packed.stripBytes();
+    // arrays, not segments: this runs once, cold, and plain loops over arrays are quick even then
+    int[] words = new int[PackedMatrix.STRIP_ROWS * (int) (stripBytes / STRIP_WORD_BYTES)];
+    int[] strip = new int[words.length];
     for (int row = 0; row < part.rows(); ) {
-      int target = firstRow + row;
-      int lane = target % PackedMatrix.STRIP_ROWS;
+      int lane = (firstRow + row) % PackedMatrix.STRIP_ROWS;
       int lanes = Math.min(PackedMatrix.STRIP_ROWS - lane, part.rows() - row);
-      long strip = target / PackedMatrix.STRIP_ROWS * packed.stripBytes();
-      packStrip(part, row, lanes, packed.data(), strip, lane);
+      long offset = (firstRow + row) / PackedMatrix.STRIP_ROWS * stripBytes;
+      MemorySegment target = packed.data().asSlice(offset, stripBytes);
+      if (lanes < PackedMatrix.STRIP_ROWS) {
+        MemorySegment.copy(target, ValueLayout.JAVA_INT, 0, strip, 0, strip.length);
+      }
+      readRows(part, row, lanes, words);
+      turn(words, lanes, strip, lane);
+      MemorySegment.copy(strip, 0, target, ValueLayout.JAVA_INT, 0, strip.length);
       row += lanes;
     }
   }
 
-  private static void packStrip(
-      MatrixView part, int row, int lanes, MemorySegment target, long strip, int lane) {
-    int pairs = part.columns() / 2;
-    for (int pair = 0; pair < pairs; pair += BLOCK_PAIRS) {
-      int count = Math.min(BLOCK_PAIRS, pairs - pair);
+  /** Copies rows one after the other, each padded with zeros to the words of a lane. */
+  private static void readRows(MatrixView part, int row, int lanes, int[] words) {
+    long rowBytes = part.format().bytes(part.columns());
+    long laneBytes = words.length / PackedMatrix.STRIP_ROWS * (long) Integer.BYTES;
+    MemorySegment target = MemorySegment.ofArray(words);
+    for (int i = 0; i < lanes; i++) {
+      MemorySegment.copy(part.data(), part.offsetBytes(row + i, 0), target, i * laneBytes, rowBytes);
+    }
+  }
+
+  /** Word w of row i becomes word 16 w + lane + i: a pair of 16-bit columns or one column of floats a word. */
+  private static void turn(int[] words, int lanes, int[] strip, int lane) {
+    int count = words.length / PackedMatrix.STRIP_ROWS;
+    for (int first = 0; first < count; first += BLOCK_WORDS) {
+      int end = Math.min(count, first + BLOCK_WORDS);
       for (int i = 0; i < lanes; i++) {
-        long from = part.offsetBytes(row + i, 2 * pair);
-        switch (part.format()) {
-          case F32 -> turnFloats(part.data(), from, target, strip + pair * 128L, lane + i, count);
-          case F16, BF16 ->
-              turnWords(part.data(), from, target, strip + pair * 64L, lane + i, count);
+        int row = i * count;
+        for (int word = first; word < end; word++) {
+          strip[word * PackedMatrix.STRIP_ROWS + lane + i] = words[row + word];
         }
       }
-    }
-    if (part.columns() % 2 == 1) {
-      for (int i = 0; i < lanes; i++) {
-        packOddColumn(part, row + i, target, strip, lane + i);
-      }
-    }
-  }
-
-  private static void turnFloats(
-      MemorySegment source, long from, MemorySegment target, long to, int lane, int pairs) {
-    for (int i = 0; i < 2 * pairs; i++) {
-      int value = source.get(ValueLayout.JAVA_INT_UNALIGNED, from + i * 4L);
-      target.set(ValueLayout.JAVA_INT_UNALIGNED, to + i * 64L + lane * 4L, value);
-    }
-  }
-
-  private static void turnWords(
-      MemorySegment source, long from, MemorySegment target, long to, int lane, int pairs) {
-    for (int i = 0; i < pairs; i++) {
-      int both = source.get(ValueLayout.JAVA_INT_UNALIGNED, from + i * 4L);
-      target.set(ValueLayout.JAVA_INT_UNALIGNED, to + i * 64L + lane * 4L, both);
-    }
-  }
-
-  private static void packOddColumn(
-      MatrixView part, int row, MemorySegment target, long strip, int lane) {
-    int column = part.columns() - 1;
-    long from = part.offsetBytes(row, column);
-    long pair = strip + (long) (column / 2) * PackedMatrix.pairBytes(part.format());
-    switch (part.format()) {
-      case F32 ->
-          target.set(
-              ValueLayout.JAVA_INT_UNALIGNED,
-              pair + lane * 4L,
-              part.data().get(ValueLayout.JAVA_INT_UNALIGNED, from));
-      case F16, BF16 ->
-          target.set(
-              ValueLayout.JAVA_SHORT_UNALIGNED,
-              pair + lane * 4L,
-              part.data().get(ValueLayout.JAVA_SHORT_UNALIGNED, from));
     }
   }
 }
