@@ -3,8 +3,9 @@ package io.moka.engine;
 import io.moka.checkpoint.ModelConfig;
 
 /**
- * What a step has to read and to compute, from the shapes alone. Weights count as stored; embeddings, norms and
- * the cache are left out, so that a share of the machine's limit errs to the low side.
+ * What a step has to read and to compute, from the shapes alone. Weights count as stored;
+ * embeddings, norms and the cache are left out, so that a share of the machine's limit errs to the
+ * low side.
  *
  * @param attentionBytes bytes of attention and router weights, all layers
  * @param expertBytes bytes of one expert in every layer that has experts, summed over these layers
@@ -64,7 +65,8 @@ public record WorkCount(
   /**
    * Bytes of weights that a decode step reads.
    *
-   * @param expertsPerLayer different experts that the rows of the step go to, averaged over the layers
+   * @param expertsPerLayer different experts that the rows of the step go to, averaged over the
+   *     layers
    * @return the count
    */
   public double stepBytes(double expertsPerLayer) {

@@ -6,7 +6,8 @@ package io.moka.kernels;
  * @param heads H
  * @param kvHeads K, divides H
  * @param headDim d, even
- * @param window how many positions, itself included, a position sees; {@link Integer#MAX_VALUE} for all
+ * @param window how many positions, itself included, a position sees; {@link Integer#MAX_VALUE} for
+ *     all
  */
 public record AttentionShape(int heads, int kvHeads, int headDim, int window) {
   /**

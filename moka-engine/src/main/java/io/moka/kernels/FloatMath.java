@@ -1,9 +1,9 @@
 package io.moka.kernels;
 
 /**
- * Functions of one float whose bits are the same in the interpreter, in compiled code and in a vector lane:
- * only operations that IEEE 754 rounds correctly, in a fixed order. Vector kernels repeat these steps lane by
- * lane.
+ * Functions of one float whose bits are the same in the interpreter, in compiled code and in a
+ * vector lane: only operations that IEEE 754 rounds correctly, in a fixed order. Vector kernels
+ * repeat these steps lane by lane.
  */
 public final class FloatMath {
   /** Below this, e^x counts as zero; it would not be a normal number. */
@@ -33,7 +33,8 @@ public final class FloatMath {
   private FloatMath() {}
 
   /**
-   * e^x within 2 units in the last place; 0 below {@link #EXP_LOWEST}, infinity above {@link #EXP_HIGHEST}.
+   * e^x within 2 units in the last place; 0 below {@link #EXP_LOWEST}, infinity above {@link
+   * #EXP_HIGHEST}.
    *
    * @param x any float
    * @return e^x; NaN for NaN

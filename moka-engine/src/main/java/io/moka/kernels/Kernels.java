@@ -8,12 +8,13 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
- * What a forward pass is made of. One thread calls; an implementation spreads the work as it likes. All rows
- * are float32; {@code rows} counts from row 0 of each argument. A row's result depends on that row alone:
- * neither on the other rows, nor on how many there are, nor on the number of threads. No call allocates.
+ * What a forward pass is made of. One thread calls; an implementation spreads the work as it likes.
+ * All rows are float32; {@code rows} counts from row 0 of each argument. A row's result depends on
+ * that row alone: neither on the other rows, nor on how many there are, nor on the number of
+ * threads. No call allocates.
  *
- * <p>Sizes that do not fit each other are the caller's bug and end in an {@link IllegalArgumentException} or
- * an {@link IndexOutOfBoundsException}, never in a wrong result.
+ * <p>Sizes that do not fit each other are the caller's bug and end in an {@link
+ * IllegalArgumentException} or an {@link IndexOutOfBoundsException}, never in a wrong result.
  */
 public interface Kernels extends AutoCloseable {
   /**
@@ -60,8 +61,8 @@ public interface Kernels extends AutoCloseable {
   void embed(Tensor table, int[] ids, int rows, Rows out);
 
   /**
-   * RMSNorm over heads: x / sqrt(mean(x^2) + eps) * weight, the mean over one head. One head as wide as the
-   * row is the ordinary RMSNorm. {@code out} may be {@code x}.
+   * RMSNorm over heads: x / sqrt(mean(x^2) + eps) * weight, the mean over one head. One head as
+   * wide as the row is the ordinary RMSNorm. {@code out} may be {@code x}.
    *
    * @param x [T, heads headDim]
    * @param weight headDim floats
@@ -93,7 +94,8 @@ public interface Kernels extends AutoCloseable {
   void add(Rows x, Rows y, int rows);
 
   /**
-   * Rotates heads in place: with a = x[i], b = x[i + d/2], c = cos, s = sin of pair i: (a c - b s, b c + a s).
+   * Rotates heads in place: with a = x[i], b = x[i + d/2], c = cos, s = sin of pair i: (a c - b s,
+   * b c + a s).
    *
    * @param x [T, heads d]
    * @param angles [T, d]: d/2 cosines, then d/2 sines, of each row's position
@@ -123,11 +125,11 @@ public interface Kernels extends AutoCloseable {
       int rows);
 
   /**
-   * Attention of each row over the positions it sees, its own included: softmax(q K^T / sqrt(d)) V. Keys and
-   * values are read only from the cache, so {@link #store} comes first.
+   * Attention of each row over the positions it sees, its own included: softmax(q K^T / sqrt(d)) V.
+   * Keys and values are read only from the cache, so {@link #store} comes first.
    *
-   * <p>Scores are handled in spans of {@link #SPAN_TOKENS} positions on an absolute grid; each span has its own
-   * maximum and sum, and spans are combined in ascending order.
+   * <p>Scores are handled in spans of {@link #SPAN_TOKENS} positions on an absolute grid; each span
+   * has its own maximum and sum, and spans are combined in ascending order.
    *
    * @param queries [T, H d], rotated
    * @param cache the cache
@@ -150,9 +152,9 @@ public interface Kernels extends AutoCloseable {
   int SPAN_TOKENS = 512;
 
   /**
-   * The whole MoE layer as one operation: for each row the sum over its experts, in ascending order of their
-   * ids, of weight * down( act(gate x) * up x ). Where gate and up lie apart, each call first joins those of
-   * the experts it needs into one buffer.
+   * The whole MoE layer as one operation: for each row the sum over its experts, in ascending order
+   * of their ids, of weight * down( act(gate x) * up x ). Where gate and up lie apart, each call
+   * first joins those of the experts it needs into one buffer.
    *
    * @param x [T, D]
    * @param routing which experts each row goes to; an expert comes at most once in a row
@@ -162,16 +164,11 @@ public interface Kernels extends AutoCloseable {
    * @param out [T, D]
    */
   void moe(
-      Rows x,
-      RouterResult routing,
-      ExpertWeights experts,
-      int rows,
-      boolean accumulate,
-      Rows out);
+      Rows x, RouterResult routing, ExpertWeights experts, int rows, boolean accumulate, Rows out);
 
   /**
-   * A product in which each row has experts of its own, one result for each: out[t k + j] = W_e x, e the
-   * expert at rank j of row t.
+   * A product in which each row has experts of its own, one result for each: out[t k + j] = W_e x,
+   * e the expert at rank j of row t.
    *
    * @param x [T, columns], or [T k, columns] where each choice has a row of its own
    * @param perChoice which of the two x is

@@ -6,7 +6,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Keys and values of all sequences, in blocks of 16 positions that sequences share out among themselves.
+ * Keys and values of all sequences, in blocks of 16 positions that sequences share out among
+ * themselves.
  *
  * <pre>
  * layer = blocks
@@ -15,8 +16,8 @@ import java.lang.foreign.MemorySegment;
  * values = ceil(d / 16) strips: a lane is one of 16 dimensions, columns are the 16 positions
  * </pre>
  *
- * <p>A strip is that of {@link io.moka.weights.PackedMatrix}, so that attention runs on the kernels of the
- * matrix products.
+ * <p>A strip is that of {@link io.moka.weights.PackedMatrix}, so that attention runs on the kernels
+ * of the matrix products.
  *
  * <p>Its owner closes it; nothing may read it after that.
  */

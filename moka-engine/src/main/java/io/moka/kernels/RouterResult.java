@@ -3,8 +3,8 @@ package io.moka.kernels;
 import java.util.Arrays;
 
 /**
- * Which experts each row goes to, and with what weight: [rows, k], a row's entries in descending order of
- * weight. Reused from step to step.
+ * Which experts each row goes to, and with what weight: [rows, k], a row's entries in descending
+ * order of weight. Reused from step to step.
  */
 public final class RouterResult {
   private final int topK;

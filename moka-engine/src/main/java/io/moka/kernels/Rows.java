@@ -5,8 +5,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * A block of float32 activations [capacity, columns], row-major. The stride is larger than the columns, so
- * that the rows of a tile do not fall into one set of the cache; the padding is zero and stays so.
+ * A block of float32 activations [capacity, columns], row-major. The stride is larger than the
+ * columns, so that the rows of a tile do not fall into one set of the cache; the padding is zero
+ * and stays so.
  */
 public final class Rows {
   private static final int LANES = 16;

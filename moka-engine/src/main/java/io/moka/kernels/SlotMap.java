@@ -1,8 +1,8 @@
 package io.moka.kernels;
 
 /**
- * Where each row of a step stands: its position in its sequence, and the cache blocks of that sequence. A
- * row sees the positions up to its own.
+ * Where each row of a step stands: its position in its sequence, and the cache blocks of that
+ * sequence. A row sees the positions up to its own.
  */
 public interface SlotMap {
   /**

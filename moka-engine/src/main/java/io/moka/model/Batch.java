@@ -4,8 +4,8 @@ import io.moka.kernels.SlotMap;
 import java.util.Arrays;
 
 /**
- * The new tokens of one step: a ragged set of rows, in which each sequence brings one token (decode) or many
- * (a chunk of its prompt). Reused from step to step.
+ * The new tokens of one step: a ragged set of rows, in which each sequence brings one token
+ * (decode) or many (a chunk of its prompt). Reused from step to step.
  */
 public final class Batch implements SlotMap {
   /** The cache blocks of one sequence. */

@@ -8,7 +8,10 @@ import io.moka.kernels.KvType;
 import io.moka.kernels.Rows;
 import java.util.function.DoubleConsumer;
 
-/** A loaded model: weights in the kernels' layout and the forward pass over them. One thread at a time. */
+/**
+ * A loaded model: weights in the kernels' layout and the forward pass over them. One thread at a
+ * time.
+ */
 public final class Transformer implements AutoCloseable {
   private final ModelConfig config;
 
@@ -51,7 +54,8 @@ public final class Transformer implements AutoCloseable {
   }
 
   /**
-   * Runs a batch: stores its keys and values, and keeps the final hidden states of the rows that want logits.
+   * Runs a batch: stores its keys and values, and keeps the final hidden states of the rows that
+   * want logits.
    *
    * @param batch the new tokens; ids within the vocabulary
    * @param cache the cache its block tables point into

@@ -1,8 +1,9 @@
 package io.moka.weights;
 
 /**
- * Gate and up in one packed matrix, prefused at load: group g holds gate rows [32 g, 32 g + 32) in its first
- * two strips and the same rows of up in the other two, so that one pass yields both sides of the activation.
+ * Gate and up in one packed matrix, prefused at load: group g holds gate rows [32 g, 32 g + 32) in
+ * its first two strips and the same rows of up in the other two, so that one pass yields both sides
+ * of the activation.
  *
  * @param packed [64 ceil(width / 32), columns]
  * @param width rows of gate, and of up

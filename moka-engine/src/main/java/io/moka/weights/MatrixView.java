@@ -73,8 +73,6 @@ public record MatrixView(Tensor tensor, int firstRow, int rows, int firstColumn,
    * @return bytes
    */
   public long offsetBytes(int row, int column) {
-    return tensor
-        .format()
-        .bytes((long) (firstRow + row) * tensor.columns() + firstColumn + column);
+    return tensor.format().bytes((long) (firstRow + row) * tensor.columns() + firstColumn + column);
   }
 }

@@ -9,8 +9,8 @@ import java.lang.invoke.MethodHandle;
 import java.util.Locale;
 
 /**
- * Large blocks of zeros whose pages the system hands out at first touch. An arena's own allocation writes every
- * zero itself, on one thread; for gigabytes of weights that would cost seconds.
+ * Large blocks of zeros whose pages the system hands out at first touch. An arena's own allocation
+ * writes every zero itself, on one thread; for gigabytes of weights that would cost seconds.
  */
 public final class NativeMemory {
   private static final long MAPPED_FROM_BYTES = 1 << 20;
@@ -81,7 +81,8 @@ public final class NativeMemory {
   }
 
   /**
-   * Tells the system that the pages of a mapped file need not stay in memory; they can still be read.
+   * Tells the system that the pages of a mapped file need not stay in memory; they can still be
+   * read.
    *
    * @param mapped part of a mapped file
    */

@@ -14,8 +14,8 @@ import java.lang.foreign.MemorySegment;
  *          F16:  as BF16                                          64 bytes
  * </pre>
  *
- * <p>A vector lane is a row, so a product runs over the columns in ascending order whatever the width of the
- * vectors and the number of tokens: the one order of summation.
+ * <p>A vector lane is a row, so a product runs over the columns in ascending order whatever the
+ * width of the vectors and the number of tokens: the one order of summation.
  *
  * @param format how the numbers are stored, unchanged from the file
  * @param rows rows of the matrix

@@ -6,8 +6,9 @@ import java.lang.foreign.ValueLayout;
 import java.util.List;
 
 /**
- * Lays tensors out as {@link PackedMatrix} describes. The numbers stay as they are; only their order changes.
- * Every method may run on several threads at once, each with a destination of its own.
+ * Lays tensors out as {@link PackedMatrix} describes. The numbers stay as they are; only their
+ * order changes. Every method may run on several threads at once, each with a destination of its
+ * own.
  */
 public final class Packer {
   /** Words of a row that are turned at a time: one cache line. */
@@ -30,7 +31,8 @@ public final class Packer {
   }
 
   /**
-   * Packs matrices of equal columns and format, one below the other; for joined query, key and value weights.
+   * Packs matrices of equal columns and format, one below the other; for joined query, key and
+   * value weights.
    *
    * @param arena who owns the packed matrix
    * @param parts what to stack
@@ -111,11 +113,15 @@ public final class Packer {
     long laneBytes = words.length / PackedMatrix.STRIP_ROWS * (long) Integer.BYTES;
     MemorySegment target = MemorySegment.ofArray(words);
     for (int i = 0; i < lanes; i++) {
-      MemorySegment.copy(part.data(), part.offsetBytes(row + i, 0), target, i * laneBytes, rowBytes);
+      MemorySegment.copy(
+          part.data(), part.offsetBytes(row + i, 0), target, i * laneBytes, rowBytes);
     }
   }
 
-  /** Word w of row i becomes word 16 w + lane + i: a pair of 16-bit columns or one column of floats a word. */
+  /**
+   * Word w of row i becomes word 16 w + lane + i: a pair of 16-bit columns or one column of floats
+   * a word.
+   */
   private static void turn(int[] words, int lanes, int[] strip, int lane) {
     int count = words.length / PackedMatrix.STRIP_ROWS;
     for (int first = 0; first < count; first += BLOCK_WORDS) {

@@ -4,8 +4,8 @@ import io.moka.kernels.RouterResult;
 import java.util.Arrays;
 
 /**
- * The choices of a step sorted by expert: each expert's run holds its rows in ascending order. Reused from step
- * to step; grows with the largest step.
+ * The choices of a step sorted by expert: each expert's run holds its rows in ascending order.
+ * Reused from step to step; grows with the largest step.
  */
 public final class ExpertLists {
   private int[] starts = new int[1];
@@ -46,7 +46,10 @@ public final class ExpertLists {
     size = rowCount * topK;
   }
 
-  /** Places each choice at its expert's start, which moves on; shifted back by one expert at the end. */
+  /**
+   * Places each choice at its expert's start, which moves on; shifted back by one expert at the
+   * end.
+   */
   private void place(RouterResult routing, int rowCount) {
     int topK = routing.topK();
     for (int row = 0; row < rowCount; row++) {

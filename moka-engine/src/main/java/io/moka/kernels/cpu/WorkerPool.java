@@ -5,9 +5,10 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Threads that share out the pieces of one job at a time. The caller works too, and waits only for pieces that
- * were begun, never for a thread that has not woken up: beside a busy neighbour the others do its share. Idle
- * workers spin briefly, since the next job of a step comes within microseconds, then park.
+ * Threads that share out the pieces of one job at a time. The caller works too, and waits only for
+ * pieces that were begun, never for a thread that has not woken up: beside a busy neighbour the
+ * others do its share. Idle workers spin briefly, since the next job of a step comes within
+ * microseconds, then park.
  */
 public final class WorkerPool implements AutoCloseable {
   /** A job in pieces. */
@@ -29,7 +30,10 @@ public final class WorkerPool implements AutoCloseable {
 
   private final Worker[] workers;
 
-  /** The number of the job in the upper half, its next piece in the lower: one swap takes a piece of this job. */
+  /**
+   * The number of the job in the upper half, its next piece in the lower: one swap takes a piece of
+   * this job.
+   */
   private final AtomicLong ticket = new AtomicLong();
 
   private final AtomicInteger completed = new AtomicInteger();

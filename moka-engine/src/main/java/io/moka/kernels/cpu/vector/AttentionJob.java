@@ -17,9 +17,10 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Attention over the cache. A piece is one row and one key/value head: all its query heads share each key and
- * value read. Keys and values lie in strips, so scores and sums are products of {@link GroupProduct}: scores of
- * 16 positions with the query heads as rows, then sums of 64 dimensions with the probabilities as rows.
+ * Attention over the cache. A piece is one row and one key/value head: all its query heads share
+ * each key and value read. Keys and values lie in strips, so scores and sums are products of {@link
+ * GroupProduct}: scores of 16 positions with the query heads as rows, then sums of 64 dimensions
+ * with the probabilities as rows.
  */
 final class AttentionJob implements WorkerPool.Job {
   private static final int TILE = StripProduct.MAX_ROWS;
@@ -141,7 +142,11 @@ final class AttentionJob implements WorkerPool.Job {
     for (int i = 0; i < count; i++) {
       long at = out.offsetBytes(row) + (long) (head + i) * shape.headDim() * Float.BYTES;
       RowMath.divide(
-          span.sum[i], span.totals.data(), span.totals.offsetBytes(i), out.data(), at,
+          span.sum[i],
+          span.totals.data(),
+          span.totals.offsetBytes(i),
+          out.data(),
+          at,
           shape.headDim());
     }
   }
@@ -158,8 +163,7 @@ final class AttentionJob implements WorkerPool.Job {
     }
     for (int block = from / BLOCK; block * BLOCK < to; block++) {
       long keys = cache.keysOffset(slots.block(row, block), kvHead);
-      GroupProduct.multiply(
-          format, data, keys, 0, 1, shape.headDim(), queries.data(), count, own);
+      GroupProduct.multiply(format, data, keys, 0, 1, shape.headDim(), queries.data(), count, own);
       for (int i = 0; i < count; i++) {
         long at = scores.offsetBytes(i) + (long) (block * BLOCK - start) * Float.BYTES;
         scale(own.sums, i * StripProduct.ROW_BYTES, scores.data(), at);
@@ -176,7 +180,10 @@ final class AttentionJob implements WorkerPool.Job {
     }
   }
 
-  /** Turns the scores of [from, to) into e^(score - max), and those beside them in their blocks into zeros. */
+  /**
+   * Turns the scores of [from, to) into e^(score - max), and those beside them in their blocks into
+   * zeros.
+   */
   private static void softmax(SpanScratch span, int count, int from, int to) {
     int firstBlock = from / BLOCK * BLOCK;
     int end = (to + BLOCK - 1) / BLOCK * BLOCK;
@@ -235,9 +242,11 @@ final class AttentionJob implements WorkerPool.Job {
     return partial[0];
   }
 
-  /** sums[i][c] = sum over p of probability_i(p) v_p[c], p ascending through the blocks of [from, to). */
-  private void sumValues(
-      int row, int kvHead, int count, int start, int from, int to, int worker) {
+  /**
+   * sums[i][c] = sum over p of probability_i(p) v_p[c], p ascending through the blocks of [from,
+   * to).
+   */
+  private void sumValues(int row, int kvHead, int count, int start, int from, int to, int worker) {
     Scratch own = scratch[worker];
     SpanScratch span = spans[worker];
     WeightFormat format = cache.type().format();
@@ -275,8 +284,7 @@ final class AttentionJob implements WorkerPool.Job {
       if (first) {
         span.max[i] = span.spanMax[i];
         span.sum[i] = span.spanSum[i];
-        MemorySegment.copy(
-            span.sums.data(), from, span.totals.data(), to, shape.headDim() * 4L);
+        MemorySegment.copy(span.sums.data(), from, span.totals.data(), to, shape.headDim() * 4L);
         continue;
       }
       float max = Math.max(span.max[i], span.spanMax[i]);
@@ -284,8 +292,7 @@ final class AttentionJob implements WorkerPool.Job {
       float take = FloatMath.exp(span.spanMax[i] - max);
       span.max[i] = max;
       span.sum[i] = Math.fma(take, span.spanSum[i], span.sum[i] * keep);
-      RowMath.blend(
-          keep, take, span.sums.data(), from, span.totals.data(), to, shape.headDim());
+      RowMath.blend(keep, take, span.sums.data(), from, span.totals.data(), to, shape.headDim());
     }
   }
 

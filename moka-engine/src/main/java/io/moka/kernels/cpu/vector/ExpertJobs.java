@@ -15,9 +15,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
- * The experts of a layer. Choices are sorted by expert; a first job computes act(gate x) * up x for all of them,
- * a second one down and the weighted sum, each of its pieces owning 64 outputs of all rows, so that no two
- * threads add to one number.
+ * The experts of a layer. Choices are sorted by expert; a first job computes act(gate x) * up x for
+ * all of them, a second one down and the weighted sum, each of its pieces owning 64 outputs of all
+ * rows, so that no two threads add to one number.
  */
 final class ExpertJobs {
   /** Experts whose gate and up are joined at a time, where they lie apart. */
@@ -46,12 +46,7 @@ final class ExpertJobs {
   }
 
   void moe(
-      Rows x,
-      RouterResult routing,
-      ExpertWeights experts,
-      int rows,
-      boolean accumulate,
-      Rows out) {
+      Rows x, RouterResult routing, ExpertWeights experts, int rows, boolean accumulate, Rows out) {
     lists.fill(routing, rows, experts.experts());
     reserveHidden(lists.size(), experts.width());
     gateUp.x = x;
@@ -121,8 +116,7 @@ final class ExpertJobs {
     if (!fits) {
       buffers = new JoinedMatrix[JOINED_AT_ONCE];
       for (int i = 0; i < buffers.length; i++) {
-        PackedMatrix packed =
-            Packer.allocate(arena, gate.format(), rows, gate.columns());
+        PackedMatrix packed = Packer.allocate(arena, gate.format(), rows, gate.columns());
         buffers[i] = new JoinedMatrix(packed, gate.rows());
       }
     }
@@ -183,8 +177,15 @@ final class ExpertJobs {
         int count = Math.min(lists.end(active) - slot, GroupProduct.MAX_ROWS);
         pointAtRows(x, slot, count, own);
         GroupProduct.multiply(
-            packed.format(), packed.data(), strip, stripBytes, PackedMatrix.GROUP_STRIPS,
-            packed.columns(), x.data(), count, own);
+            packed.format(),
+            packed.data(),
+            strip,
+            stripBytes,
+            PackedMatrix.GROUP_STRIPS,
+            packed.columns(),
+            x.data(),
+            count,
+            own);
         for (int i = 0; i < count; i++) {
           long gate = i * StripProduct.ROW_BYTES;
           long up = gate + JoinedMatrix.HALF_ROWS * (long) Float.BYTES;
@@ -229,8 +230,15 @@ final class ExpertJobs {
           own.rows[i] = hidden.offsetBytes(slot + i);
         }
         GroupProduct.multiply(
-            matrix.format(), matrix.data(), strip, stripBytes, strips, matrix.columns(),
-            hidden.data(), count, own);
+            matrix.format(),
+            matrix.data(),
+            strip,
+            stripBytes,
+            strips,
+            matrix.columns(),
+            hidden.data(),
+            count,
+            own);
         for (int i = 0; i < count; i++) {
           long to = out.offsetBytes(lists.row(slot + i)) + column * (long) Float.BYTES;
           RowMath.addScaled(
@@ -266,8 +274,15 @@ final class ExpertJobs {
           own.rows[i] = x.offsetBytes(perChoice ? lists.choice(slot + i) : lists.row(slot + i));
         }
         GroupProduct.multiply(
-            matrix.format(), matrix.data(), strip, stripBytes, strips, matrix.columns(), x.data(),
-            count, own);
+            matrix.format(),
+            matrix.data(),
+            strip,
+            stripBytes,
+            strips,
+            matrix.columns(),
+            x.data(),
+            count,
+            own);
         for (int i = 0; i < count; i++) {
           long to = out.offsetBytes(lists.choice(slot + i)) + column * (long) Float.BYTES;
           MemorySegment.copy(

@@ -9,8 +9,9 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * The product of up to 128 rows with a group of strips, whatever the format. Formats that need arithmetic are
- * decoded into a panel of floats, a few columns at a time, once for all rows; the others are read as they lie.
+ * The product of up to 128 rows with a group of strips, whatever the format. Formats that need
+ * arithmetic are decoded into a panel of floats, a few columns at a time, once for all rows; the
+ * others are read as they lie.
  */
 final class GroupProduct {
   /** Rows that one call takes at most. */
@@ -85,12 +86,19 @@ final class GroupProduct {
       int length = Math.min(Scratch.PANEL_PAIRS, pairs - pair);
       long from = strip + (long) pair * pairBytes;
       for (int s = 0; s < strips; s++) {
-        decodeHalves(
-            weights, from + s * stripBytes, length, scratch.panel, s * PANEL_STRIP_BYTES);
+        decodeHalves(weights, from + s * stripBytes, length, scratch.panel, s * PANEL_STRIP_BYTES);
       }
       addTiles(
-          StripFormat.F32, scratch.panel, 0, PANEL_STRIP_BYTES, strips, length, x, count,
-          pair * 2L * Float.BYTES, scratch);
+          StripFormat.F32,
+          scratch.panel,
+          0,
+          PANEL_STRIP_BYTES,
+          strips,
+          length,
+          x,
+          count,
+          pair * 2L * Float.BYTES,
+          scratch);
     }
   }
 
@@ -108,7 +116,17 @@ final class GroupProduct {
     for (int row = 0; row < count; ) {
       int tile = StripProduct.tileRows(count - row);
       StripProduct.add(
-          format, weights, strip, stripBytes, strips, pairs, x, scratch.rows, row, tile, column,
+          format,
+          weights,
+          strip,
+          stripBytes,
+          strips,
+          pairs,
+          x,
+          scratch.rows,
+          row,
+          tile,
+          column,
           scratch.sums);
       row += tile;
     }
@@ -133,7 +151,9 @@ final class GroupProduct {
     }
   }
 
-  /** Binary16 in the upper half of each lane; its exponent is moved down and made good by a product. */
+  /**
+   * Binary16 in the upper half of each lane; its exponent is moved down and made good by a product.
+   */
   private static FloatVector halfToFloat(IntVector high) {
     IntVector bits = high.lanewise(VectorOperators.ASHR, 3).and(0x8FFFE000);
     FloatVector finite = bits.reinterpretAsFloats().mul(0x1p112f);

@@ -25,7 +25,8 @@ final class Lanes {
 
   private static VectorShape shape() {
     int preferred = FloatVector.SPECIES_PREFERRED.vectorBitSize();
-    return VectorShape.forBitSize(Math.clamp(Integer.getInteger(BITS_PROPERTY, preferred), 128, 512));
+    return VectorShape.forBitSize(
+        Math.clamp(Integer.getInteger(BITS_PROPERTY, preferred), 128, 512));
   }
 
   /** The steps of {@link FloatMath#exp}, lane by lane. */
@@ -39,8 +40,7 @@ final class Lanes {
             n.fma(FloatVector.broadcast(FLOATS, -FloatMath.LN2_HIGH), x));
     FloatVector one = FloatVector.broadcast(FLOATS, 1f);
     FloatVector p =
-        r.fma(
-            FloatVector.broadcast(FLOATS, 1 / 5040f), FloatVector.broadcast(FLOATS, 1 / 720f));
+        r.fma(FloatVector.broadcast(FLOATS, 1 / 5040f), FloatVector.broadcast(FLOATS, 1 / 720f));
     p = r.fma(p, FloatVector.broadcast(FLOATS, 1 / 120f));
     p = r.fma(p, FloatVector.broadcast(FLOATS, 1 / 24f));
     p = r.fma(p, FloatVector.broadcast(FLOATS, 1 / 6f));

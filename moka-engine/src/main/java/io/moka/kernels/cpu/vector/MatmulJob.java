@@ -7,7 +7,10 @@ import java.lang.foreign.MemorySegment;
 
 /** out = x W^T + bias; a piece is one group of 64 outputs for up to 128 rows. */
 final class MatmulJob implements WorkerPool.Job {
-  /** A block of 128 rows of 2,048 floats is a megabyte: it stays in the second-level cache while groups pass. */
+  /**
+   * A block of 128 rows of 2,048 floats is a megabyte: it stays in the second-level cache while
+   * groups pass.
+   */
   private static final int BLOCK_ROWS = GroupProduct.MAX_ROWS;
 
   private final Scratch[] scratch;
@@ -46,13 +49,25 @@ final class MatmulJob implements WorkerPool.Job {
       own.rows[row - first] = x.offsetBytes(row);
     }
     GroupProduct.multiply(
-        weights.format(), weights.data(), strip, stripBytes, strips, weights.columns(), x.data(),
-        end - first, own);
+        weights.format(),
+        weights.data(),
+        strip,
+        stripBytes,
+        strips,
+        weights.columns(),
+        x.data(),
+        end - first,
+        own);
     for (int row = first; row < end; row++) {
       long to = out.offsetBytes(row) + column * (long) Float.BYTES;
       RowMath.copyWithBias(
-          own.sums, (row - first) * StripProduct.ROW_BYTES, bias, column * (long) Float.BYTES,
-          out.data(), to, width);
+          own.sums,
+          (row - first) * StripProduct.ROW_BYTES,
+          bias,
+          column * (long) Float.BYTES,
+          out.data(),
+          to,
+          width);
     }
   }
 }

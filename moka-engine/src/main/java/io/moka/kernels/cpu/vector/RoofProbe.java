@@ -9,9 +9,9 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
 /**
- * What the machine gives right now: the read bandwidth that bounds decode and the peak of float32 fused
- * multiply-adds that bounds prefill. Machines are shared, so a share of the limit means something only when
- * the limit was measured in the same run.
+ * What the machine gives right now: the read bandwidth that bounds decode and the peak of float32
+ * fused multiply-adds that bounds prefill. Machines are shared, so a share of the limit means
+ * something only when the limit was measured in the same run.
  */
 public final class RoofProbe {
   private static final int REPETITIONS = 5;

@@ -156,7 +156,13 @@ final class RowJobs {
     public void run(int row, int worker) {
       long at = gate.offsetBytes(row);
       RowMath.gate(
-          activation, gate.data(), at, up.data(), up.offsetBytes(row), gate.data(), at,
+          activation,
+          gate.data(),
+          at,
+          up.data(),
+          up.offsetBytes(row),
+          gate.data(),
+          at,
           gate.columns());
     }
   }
@@ -182,7 +188,11 @@ final class RowJobs {
         }
         last = routing.expert(row, next);
         RowMath.addScaled(
-            routing.weight(row, next), x.data(), x.offsetBytes(row * topK + next), out.data(), to,
+            routing.weight(row, next),
+            x.data(),
+            x.offsetBytes(row * topK + next),
+            out.data(),
+            to,
             out.columns());
       }
     }

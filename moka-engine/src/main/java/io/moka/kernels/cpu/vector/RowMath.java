@@ -10,8 +10,8 @@ import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Loops over the floats of one row. Each element's result is the same in a lane and in the scalar tail, so the
- * width of vectors does not show.
+ * Loops over the floats of one row. Each element's result is the same in a lane and in the scalar
+ * tail, so the width of vectors does not show.
  */
 final class RowMath {
   private static final int PARTIAL_SUMS = 16;
@@ -38,7 +38,8 @@ final class RowMath {
     }
     for (; i < count; i++) {
       long at = i * 4L;
-      out.set(JAVA_FLOAT, to + at, x.get(JAVA_FLOAT, from + at) + bias.get(JAVA_FLOAT, biasFrom + at));
+      out.set(
+          JAVA_FLOAT, to + at, x.get(JAVA_FLOAT, from + at) + bias.get(JAVA_FLOAT, biasFrom + at));
     }
   }
 
@@ -158,8 +159,8 @@ final class RowMath {
   }
 
   /**
-   * The sum of squares: sixteen partial sums, element i in sum i mod 16, then a tree; the same for every width
-   * of vectors.
+   * The sum of squares: sixteen partial sums, element i in sum i mod 16, then a tree; the same for
+   * every width of vectors.
    */
   static float sumOfSquares(MemorySegment x, long from, int count) {
     float s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;

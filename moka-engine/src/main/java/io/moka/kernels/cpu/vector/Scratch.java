@@ -6,7 +6,10 @@ import java.lang.foreign.MemorySegment;
 
 /** What one worker needs beside its arguments; allocated once. */
 final class Scratch {
-  /** Pairs of columns that are decoded at a time: four strips of floats stay in the first-level cache. */
+  /**
+   * Pairs of columns that are decoded at a time: four strips of floats stay in the first-level
+   * cache.
+   */
   static final int PANEL_PAIRS = 64;
 
   /** Where the rows of a product begin, in bytes. */
@@ -19,9 +22,9 @@ final class Scratch {
   final MemorySegment panel;
 
   Scratch(Arena arena) {
-    sums = arena.allocate((GroupProduct.MAX_ROWS + StripProduct.MAX_ROWS) * StripProduct.ROW_BYTES, 64);
-    panel =
+    sums =
         arena.allocate(
-            (long) PackedMatrix.GROUP_ROWS * 2 * PANEL_PAIRS * Float.BYTES, 64);
+            (GroupProduct.MAX_ROWS + StripProduct.MAX_ROWS) * StripProduct.ROW_BYTES, 64);
+    panel = arena.allocate((long) PackedMatrix.GROUP_ROWS * 2 * PANEL_PAIRS * Float.BYTES, 64);
   }
 }

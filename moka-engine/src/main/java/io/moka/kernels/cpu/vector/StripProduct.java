@@ -11,13 +11,15 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * The product of a few rows with strips of a packed matrix: {@code sums[i][r] += sum over c of x_i[c] w[r][c]},
- * one fused multiply-add after the other over ascending c. Everything heavy in a forward pass is this sum.
+ * The product of a few rows with strips of a packed matrix: {@code sums[i][r] += sum over c of
+ * x_i[c] w[r][c]}, one fused multiply-add after the other over ascending c. Everything heavy in a
+ * forward pass is this sum.
  *
- * <p>A tile of rows by vectors keeps its sums in registers. Eight rows by two vectors come near the peak of
- * arithmetic; one row by four vectors reads four streams, which fills the memory channels. Two things keep
- * C2's inliner from giving up half-way (it then boxes every vector): the two columns of a pair are an inner
- * loop, not twice the code, and one decoding serves all formats that need no arithmetic.
+ * <p>A tile of rows by vectors keeps its sums in registers. Eight rows by two vectors come near the
+ * peak of arithmetic; one row by four vectors reads four streams, which fills the memory channels.
+ * Two things keep C2's inliner from giving up half-way (it then boxes every vector): the two
+ * columns of a pair are an inner loop, not twice the code, and one decoding serves all formats that
+ * need no arithmetic.
  */
 final class StripProduct {
   /** Rows that one call takes at most. */
@@ -32,8 +34,8 @@ final class StripProduct {
   private StripProduct() {}
 
   /**
-   * How strips hold their numbers: number = (word at pair * pairBytes + half * halfBytes, shifted left by
-   * {@code shift} in the first half) & mask, read as a float.
+   * How strips hold their numbers: number = (word at pair * pairBytes + half * halfBytes, shifted
+   * left by {@code shift} in the first half) & mask, read as a float.
    */
   record StripFormat(int pairBytes, int halfBytes, int shift, int mask) {
     static final StripFormat F32 = new StripFormat(128, 64, 0, -1);
@@ -98,8 +100,7 @@ final class StripProduct {
         switch (count) {
           case 1 -> tile1x4(format, weights, w0, w1, w2, w3, pairs, x, x0, sums, at);
           case 2 -> tile2x4(format, weights, w0, w1, w2, w3, pairs, x, x0, x1, sums, at);
-          default ->
-              tile4x4(format, weights, w0, w1, w2, w3, pairs, x, x0, x1, x2, x3, sums, at);
+          default -> tile4x4(format, weights, w0, w1, w2, w3, pairs, x, x0, x1, x2, x3, sums, at);
         }
       }
     }
@@ -132,8 +133,7 @@ final class StripProduct {
         + row % PackedMatrix.STRIP_ROWS * (long) Float.BYTES;
   }
 
-  private static FloatVector decode(
-      MemorySegment weights, long offset, int shift, IntVector mask) {
+  private static FloatVector decode(MemorySegment weights, long offset, int shift, IntVector mask) {
     return IntVector.fromMemorySegment(INTS, weights, offset, Lanes.ORDER)
         .lanewise(VectorOperators.LSHL, shift)
         .and(mask)
@@ -152,10 +152,18 @@ final class StripProduct {
   private static void tile8x2(
       StripFormat format,
       MemorySegment weights,
-      long w0, long w1,
+      long w0,
+      long w1,
       int pairs,
       MemorySegment x,
-      long x0, long x1, long x2, long x3, long x4, long x5, long x6, long x7,
+      long x0,
+      long x1,
+      long x2,
+      long x3,
+      long x4,
+      long x5,
+      long x6,
+      long x7,
       MemorySegment sums,
       long to) {
     int pairBytes = format.pairBytes();
@@ -233,10 +241,14 @@ final class StripProduct {
   private static void tile4x2(
       StripFormat format,
       MemorySegment weights,
-      long w0, long w1,
+      long w0,
+      long w1,
       int pairs,
       MemorySegment x,
-      long x0, long x1, long x2, long x3,
+      long x0,
+      long x1,
+      long x2,
+      long x3,
       MemorySegment sums,
       long to) {
     int pairBytes = format.pairBytes();
@@ -371,10 +383,14 @@ final class StripProduct {
   private static void tile2x4(
       StripFormat format,
       MemorySegment weights,
-      long w0, long w1, long w2, long w3,
+      long w0,
+      long w1,
+      long w2,
+      long w3,
       int pairs,
       MemorySegment x,
-      long x0, long x1,
+      long x0,
+      long x1,
       MemorySegment sums,
       long to) {
     int pairBytes = format.pairBytes();
@@ -424,7 +440,10 @@ final class StripProduct {
   private static void tile1x4(
       StripFormat format,
       MemorySegment weights,
-      long w0, long w1, long w2, long w3,
+      long w0,
+      long w1,
+      long w2,
+      long w3,
       int pairs,
       MemorySegment x,
       long x0,

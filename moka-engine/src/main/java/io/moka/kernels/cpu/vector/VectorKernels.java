@@ -15,7 +15,10 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
-/** The kernels on the Vector API. Each operation is a job of its own, made once and set before each run. */
+/**
+ * The kernels on the Vector API. Each operation is a job of its own, made once and set before each
+ * run.
+ */
 public final class VectorKernels implements Kernels {
   private final Arena arena = Arena.ofShared();
   private final WorkerPool pool;
@@ -109,12 +112,7 @@ public final class VectorKernels implements Kernels {
 
   @Override
   public void moe(
-      Rows x,
-      RouterResult routing,
-      ExpertWeights weights,
-      int rows,
-      boolean accumulate,
-      Rows out) {
+      Rows x, RouterResult routing, ExpertWeights weights, int rows, boolean accumulate, Rows out) {
     experts.moe(x, routing, weights, rows, accumulate, out);
   }
 
