@@ -48,8 +48,13 @@ public final class KvCache implements AutoCloseable {
     this.kvHeads = kvHeads;
     this.headDim = headDim;
     this.layers = new MemorySegment[layers];
-    for (int layer = 0; layer < layers; layer++) {
-      this.layers[layer] = NativeMemory.allocate(arena, blocks * blockBytes());
+    try {
+      for (int layer = 0; layer < layers; layer++) {
+        this.layers[layer] = NativeMemory.allocate(arena, blocks * blockBytes());
+      }
+    } catch (RuntimeException | Error e) {
+      arena.close();
+      throw e;
     }
   }
 
@@ -78,6 +83,33 @@ public final class KvCache implements AutoCloseable {
    */
   public int blocks() {
     return blocks;
+  }
+
+  /**
+   * Layers of the model.
+   *
+   * @return the count
+   */
+  public int layers() {
+    return layers.length;
+  }
+
+  /**
+   * Key/value heads.
+   *
+   * @return K
+   */
+  public int kvHeads() {
+    return kvHeads;
+  }
+
+  /**
+   * Width of a head.
+   *
+   * @return d
+   */
+  public int headDim() {
+    return headDim;
   }
 
   /**

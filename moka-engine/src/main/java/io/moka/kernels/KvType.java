@@ -11,7 +11,7 @@ public enum KvType {
   /** Rounded to binary16; a value too large for it becomes the largest finite one. */
   F16(WeightFormat.F16),
   /** Rounded to the upper half of a binary32. */
-  BF16(WeightFormat.F16);
+  BF16(WeightFormat.BF16);
 
   private static final float HALF_LARGEST = 65504;
 

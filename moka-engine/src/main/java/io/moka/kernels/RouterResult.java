@@ -1,6 +1,7 @@
 package io.moka.kernels;
 
 import java.util.Arrays;
+import java.util.Objects;
 
 /**
  * Which experts each row goes to, and with what weight: [rows, k], a row's entries in descending
@@ -18,9 +19,12 @@ public final class RouterResult {
    * @param topK k
    */
   public RouterResult(int rows, int topK) {
+    if (rows < 0 || topK < 1) {
+      throw new IllegalArgumentException("routing of " + rows + " rows to " + topK + " experts");
+    }
     this.topK = topK;
-    this.experts = new int[rows * topK];
-    this.weights = new float[rows * topK];
+    this.experts = new int[Math.multiplyExact(rows, topK)];
+    this.weights = new float[experts.length];
   }
 
   /**
@@ -29,10 +33,20 @@ public final class RouterResult {
    * @param rows rows
    */
   public void reserve(int rows) {
-    if (rows * topK > experts.length) {
-      experts = Arrays.copyOf(experts, rows * topK);
-      weights = Arrays.copyOf(weights, rows * topK);
+    int choices = Math.multiplyExact(rows, topK);
+    if (choices > experts.length) {
+      experts = Arrays.copyOf(experts, choices);
+      weights = Arrays.copyOf(weights, choices);
     }
+  }
+
+  /**
+   * How many rows there is room for.
+   *
+   * @return the count
+   */
+  public int capacity() {
+    return experts.length / topK;
   }
 
   /**
@@ -52,7 +66,7 @@ public final class RouterResult {
    * @return its id
    */
   public int expert(int row, int rank) {
-    return experts[row * topK + rank];
+    return experts[choice(row, rank)];
   }
 
   /**
@@ -63,7 +77,7 @@ public final class RouterResult {
    * @return its weight in the sum
    */
   public float weight(int row, int rank) {
-    return weights[row * topK + rank];
+    return weights[choice(row, rank)];
   }
 
   /**
@@ -75,7 +89,13 @@ public final class RouterResult {
    * @param weight its weight in the sum
    */
   public void set(int row, int rank, int expert, float weight) {
-    experts[row * topK + rank] = expert;
-    weights[row * topK + rank] = weight;
+    int choice = choice(row, rank);
+    experts[choice] = expert;
+    weights[choice] = weight;
+  }
+
+  /** A rank beyond k would be a choice of the next row. */
+  private int choice(int row, int rank) {
+    return row * topK + Objects.checkIndex(rank, topK);
   }
 }

@@ -3,6 +3,7 @@ package io.moka.kernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Objects;
 
 /**
  * A block of float32 activations [capacity, columns], row-major. The stride is larger than the
@@ -35,6 +36,9 @@ public final class Rows {
    * @return the rows
    */
   public static Rows allocate(Arena arena, int capacity, int columns) {
+    if (capacity < 0 || columns < 0 || columns > Integer.MAX_VALUE - 2 * LANES) {
+      throw new IllegalArgumentException("no room for [" + capacity + ", " + columns + "]");
+    }
     int stride = (columns + LANES - 1) / LANES * LANES + LANES;
     MemorySegment data = arena.allocate((long) capacity * stride * Float.BYTES, 64);
     return new Rows(data, capacity, columns, stride, 0);
@@ -48,9 +52,7 @@ public final class Rows {
    * @return a view of the same memory
    */
   public Rows columns(int from, int count) {
-    if (from < 0 || count < 0 || from + count > columns) {
-      throw new IndexOutOfBoundsException("columns " + from + " + " + count + " of " + columns);
-    }
+    Objects.checkFromIndexSize(from, count, columns);
     return new Rows(data, capacity, count, stride, firstColumn + from);
   }
 
@@ -104,11 +106,11 @@ public final class Rows {
    * One element.
    *
    * @param row from 0
-   * @param column from 0
+   * @param column from 0, below {@link #columns()}
    * @return its value
    */
   public float get(int row, int column) {
-    return data.get(ValueLayout.JAVA_FLOAT, offsetBytes(row) + (long) column * Float.BYTES);
+    return data.get(ValueLayout.JAVA_FLOAT, elementOffset(row, column));
   }
 
   /**
@@ -119,6 +121,11 @@ public final class Rows {
    * @param value what to store
    */
   public void set(int row, int column, float value) {
-    data.set(ValueLayout.JAVA_FLOAT, offsetBytes(row) + (long) column * Float.BYTES, value);
+    data.set(ValueLayout.JAVA_FLOAT, elementOffset(row, column), value);
+  }
+
+  /** A column too far right would be padding, or one of the next row. */
+  private long elementOffset(int row, int column) {
+    return offsetBytes(row) + (long) Objects.checkIndex(column, columns) * Float.BYTES;
   }
 }

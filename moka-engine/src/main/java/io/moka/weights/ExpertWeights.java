@@ -1,6 +1,7 @@
 package io.moka.weights;
 
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * The experts of one layer: {@code down( act(gate x) * up x )}.
@@ -14,12 +15,24 @@ import java.util.List;
 public record ExpertWeights(
     GateUp gateUp, List<PackedMatrix> down, Activation activation, int hidden, int width) {
 
-  /** Copies the list and checks the counts. */
+  /** Copies the list and checks counts and sizes. */
   public ExpertWeights {
     down = List.copyOf(down);
-    if (gateUp.experts() != down.size()) {
+    if (down.isEmpty() || gateUp.experts() != down.size()) {
       throw new IllegalArgumentException(
           gateUp.experts() + " gates and ups for " + down.size() + " downs");
+    }
+    gateUp.check(hidden, width);
+    for (PackedMatrix matrix : down) {
+      size(matrix, hidden, width);
+    }
+  }
+
+  private static void size(PackedMatrix matrix, int rows, int columns) {
+    if (matrix.rows() != rows || matrix.columns() != columns) {
+      throw new IllegalArgumentException(
+          "an expert's matrix is [%d, %d] where [%d, %d] fits"
+              .formatted(matrix.rows(), matrix.columns(), rows, columns));
     }
   }
 
@@ -31,6 +44,15 @@ public record ExpertWeights(
      * @return the count
      */
     int experts();
+
+    /**
+     * Checks the size of every matrix.
+     *
+     * @param hidden D
+     * @param width F
+     * @throws IllegalArgumentException when one does not fit
+     */
+    void check(int hidden, int width);
   }
 
   /**
@@ -48,19 +70,43 @@ public record ExpertWeights(
     public int experts() {
       return matrices.size();
     }
+
+    @Override
+    public void check(int hidden, int width) {
+      for (JoinedMatrix matrix : matrices) {
+        size(matrix.packed(), JoinedMatrix.joinedRows(width), hidden);
+        if (matrix.width() != width) {
+          throw new IllegalArgumentException(
+              "gate and up of width " + matrix.width() + " where " + width + " fits");
+        }
+      }
+    }
   }
 
   /**
    * Packed apart: for the dense and the sparse path, and to show what joining in each step costs.
    *
    * @param gate [F, D] of each expert
-   * @param up [F, D] of each expert
+   * @param up [F, D] of each expert, all in one format with the gates
    */
   public record Apart(List<PackedMatrix> gate, List<PackedMatrix> up) implements GateUp {
-    /** Copies the lists. */
+    /** Copies the lists and checks that they are pairs. */
     public Apart {
       gate = List.copyOf(gate);
       up = List.copyOf(up);
+      if (gate.size() != up.size()) {
+        throw new IllegalArgumentException(gate.size() + " gates for " + up.size() + " ups");
+      }
+      if (Stream.concat(gate.stream(), up.stream()).map(PackedMatrix::format).distinct().count()
+          > 1) {
+        throw new IllegalArgumentException("gates and ups differ in format, cannot be joined");
+      }
+    }
+
+    @Override
+    public void check(int hidden, int width) {
+      gate.forEach(matrix -> size(matrix, width, hidden));
+      up.forEach(matrix -> size(matrix, width, hidden));
     }
 
     @Override

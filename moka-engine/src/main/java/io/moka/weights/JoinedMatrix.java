@@ -26,7 +26,8 @@ public record JoinedMatrix(PackedMatrix packed, int width) {
    * @return the count, whole groups
    */
   public static int joinedRows(int width) {
-    return (width + HALF_ROWS - 1) / HALF_ROWS * PackedMatrix.GROUP_ROWS;
+    int groups = Math.ceilDiv(width, HALF_ROWS);
+    return Math.multiplyExact(groups, PackedMatrix.GROUP_ROWS);
   }
 
   /**

@@ -1,6 +1,7 @@
 package io.moka.weights;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 
 /**
  * A rectangle of a stored matrix: the whole, or the shard that one of several devices holds.
@@ -44,6 +45,7 @@ public record MatrixView(Tensor tensor, int firstRow, int rows, int firstColumn,
    * @return the smaller view
    */
   public MatrixView rows(int from, int count) {
+    Objects.checkFromIndexSize(from, count, rows);
     return new MatrixView(tensor, firstRow + from, count, firstColumn, columns);
   }
 

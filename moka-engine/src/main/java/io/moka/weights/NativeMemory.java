@@ -82,11 +82,14 @@ public final class NativeMemory {
 
   /**
    * Tells the system that the pages of a mapped file need not stay in memory; they can still be
-   * read.
+   * read. Does nothing to other memory, which would lose its contents.
    *
-   * @param mapped part of a mapped file
+   * @param mapped part of a file mapped for reading
    */
   public static void release(MemorySegment mapped) {
+    if (!mapped.isMapped() || !mapped.isReadOnly() || !mapped.scope().isAlive()) {
+      return;
+    }
     long first = (mapped.address() + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
     long end = (mapped.address() + mapped.byteSize()) / PAGE_BYTES * PAGE_BYTES;
     if (LINUX && end > first) {

@@ -40,13 +40,14 @@ public final class Packer {
    */
   public static PackedMatrix stack(Arena arena, List<MatrixView> parts) {
     MatrixView first = parts.getFirst();
-    int rows = parts.stream().mapToInt(MatrixView::rows).sum();
+    int rows = 0;
+    for (MatrixView part : parts) {
+      same(first, part);
+      rows = Math.addExact(rows, part.rows());
+    }
     PackedMatrix packed = allocate(arena, first.format(), rows, first.columns());
     int row = 0;
     for (MatrixView part : parts) {
-      if (part.columns() != first.columns() || part.format() != first.format()) {
-        throw new IllegalArgumentException("stacked matrices differ in columns or format");
-      }
       pack(part, packed, row);
       row += part.rows();
     }
@@ -62,6 +63,10 @@ public final class Packer {
    * @return both
    */
   public static JoinedMatrix join(Arena arena, MatrixView gate, MatrixView up) {
+    same(gate, up);
+    if (gate.rows() != up.rows()) {
+      throw new IllegalArgumentException("gate has " + gate.rows() + " rows, up has " + up.rows());
+    }
     int rows = JoinedMatrix.joinedRows(gate.rows());
     PackedMatrix packed = allocate(arena, gate.format(), rows, gate.columns());
     for (int row = 0; row < gate.rows(); row += JoinedMatrix.HALF_ROWS) {
@@ -84,6 +89,20 @@ public final class Packer {
   public static PackedMatrix allocate(Arena arena, WeightFormat format, int rows, int columns) {
     long bytes = PackedMatrix.bytes(format, rows, columns);
     return new PackedMatrix(format, rows, columns, NativeMemory.allocate(arena, bytes));
+  }
+
+  private static void same(MatrixView first, MatrixView other) {
+    if (other.columns() != first.columns() || other.format() != first.format()) {
+      throw new IllegalArgumentException(
+          "%s has %d columns of %s, %s has %d of %s"
+              .formatted(
+                  first.tensor().name(),
+                  first.columns(),
+                  first.format(),
+                  other.tensor().name(),
+                  other.columns(),
+                  other.format()));
+    }
   }
 
   /** Packs {@code part} into rows from {@code firstRow} on. */
