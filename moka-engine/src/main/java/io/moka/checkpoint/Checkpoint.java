@@ -33,10 +33,11 @@ public interface Checkpoint extends AutoCloseable {
   Tensor tensor(TensorKey key);
 
   /**
-   * Says that a tensor has been copied elsewhere and its pages need not stay resident. It can still
-   * be read.
+   * Says that a tensor has been copied elsewhere and its memory need not stay resident. Whoever
+   * needs the numbers again asks for the tensor again: the memory of this one may hold another by
+   * then.
    *
-   * @param tensor one of this checkpoint's
+   * @param tensor one of this checkpoint's; one that is released already changes nothing
    */
   void release(Tensor tensor);
 

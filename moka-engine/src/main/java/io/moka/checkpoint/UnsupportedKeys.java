@@ -1,9 +1,9 @@
 package io.moka.checkpoint;
 
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -68,9 +68,7 @@ final class UnsupportedKeys {
 
   private static String expected(Set<String> neutral) {
     String other =
-        neutral.isEmpty()
-            ? ""
-            : " (or " + String.join(", ", List.copyOf(new java.util.TreeSet<>(neutral))) + ")";
+        neutral.isEmpty() ? "" : " (or " + String.join(", ", new TreeSet<>(neutral)) + ")";
     return "none" + other + ": this version does not support it";
   }
 }

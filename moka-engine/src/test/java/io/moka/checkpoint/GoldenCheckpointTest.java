@@ -10,6 +10,7 @@ import io.moka.weights.Tensor;
 import io.moka.weights.WeightFormat;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -58,9 +59,9 @@ class GoldenCheckpointTest {
         Tensor tensor = checkpoint.tensor(key);
         assertThat(tensor.shape()).isEqualTo(expected.get(key));
         byte[] bytes = bytes(folder, tensor.name());
-        assertThat(tensor.data().toArray(java.lang.foreign.ValueLayout.JAVA_BYTE)).isEqualTo(bytes);
+        assertThat(tensor.data().toArray(ValueLayout.JAVA_BYTE)).isEqualTo(bytes);
         checkpoint.release(tensor);
-        assertThat(tensor.data().toArray(java.lang.foreign.ValueLayout.JAVA_BYTE)).isEqualTo(bytes);
+        assertThat(tensor.data().toArray(ValueLayout.JAVA_BYTE)).isEqualTo(bytes);
         assertThat(tensor.data().isReadOnly()).isTrue();
       }
       assertThat(checkpoint.folder()).contains(folder);
