@@ -33,6 +33,15 @@ public interface Checkpoint extends AutoCloseable {
   Tensor tensor(TensorKey key);
 
   /**
+   * What is known of a tensor without reading it.
+   *
+   * @param key which
+   * @return its name, format and shape
+   * @throws IllegalArgumentException when the configuration has no such tensor
+   */
+  TensorInfo describe(TensorKey key);
+
+  /**
    * Says that a tensor has been copied elsewhere and its memory need not stay resident. Whoever
    * needs the numbers again asks for the tensor again: the memory of this one may hold another by
    * then.

@@ -80,6 +80,12 @@ public final class HuggingFaceCheckpoint implements Checkpoint {
   }
 
   @Override
+  public TensorInfo describe(TensorKey key) {
+    Tensor tensor = tensor(key);
+    return new TensorInfo(tensor.name(), tensor.format(), tensor.shape());
+  }
+
+  @Override
   public void release(Tensor tensor) {
     NativeMemory.release(tensor.data());
   }

@@ -79,18 +79,23 @@ public final class RandomCheckpoint implements Checkpoint {
 
   @Override
   public Tensor tensor(TensorKey key) {
-    List<Long> shape = shapes.get(key);
-    if (shape == null) {
-      throw new IllegalArgumentException("the configuration has no " + key);
-    }
-    long bytes = WeightFormat.BF16.bytes(Tensor.elements(shape));
-    Buffer buffer = borrow(bytes);
-    RandomWeights.fill(buffer.memory(), seed, key, Math.toIntExact(shape.getLast()));
+    TensorInfo info = describe(key);
+    Buffer buffer = borrow(info.bytes());
+    RandomWeights.fill(buffer.memory(), seed, key, Math.toIntExact(info.shape().getLast()));
     MemorySegment data = buffer.memory().asReadOnly();
     synchronized (this) {
       lent.put(data, buffer);
     }
-    return new Tensor(HuggingFaceNames.of(config, key), WeightFormat.BF16, shape, data);
+    return new Tensor(info.name(), info.format(), info.shape(), data);
+  }
+
+  @Override
+  public TensorInfo describe(TensorKey key) {
+    List<Long> shape = shapes.get(key);
+    if (shape == null) {
+      throw new IllegalArgumentException("the configuration has no " + key);
+    }
+    return new TensorInfo(HuggingFaceNames.of(config, key), WeightFormat.BF16, shape);
   }
 
   @Override
