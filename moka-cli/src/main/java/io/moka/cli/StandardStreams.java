@@ -27,6 +27,11 @@ final class StandardStreams {
     System.setOut(print(new Output(new FileOutputStream(FileDescriptor.out))));
   }
 
+  /** The number of the user's standard error. */
+  static int errorDescriptor() {
+    return Integer.getInteger("moka.stderr", 2);
+  }
+
   private static PrintStream print(OutputStream stream) {
     return new PrintStream(stream, true, StandardCharsets.UTF_8);
   }
@@ -38,8 +43,8 @@ final class StandardStreams {
    * descriptor keeps what the user's stream is: a terminal, or a file shared with standard output.
    */
   private static FileDescriptor standardError() {
-    Integer number = Integer.getInteger("moka.stderr");
-    if (number == null) {
+    int number = errorDescriptor();
+    if (number == 2) {
       return FileDescriptor.err;
     }
     try {

@@ -1,0 +1,139 @@
+package io.moka.cli;
+
+import io.moka.checkpoint.Checkpoint;
+import io.moka.checkpoint.HuggingFaceCheckpoint;
+import io.moka.checkpoint.ModelLocator;
+import io.moka.checkpoint.RandomCheckpoint;
+import io.moka.moe.MoePath;
+import java.util.Locale;
+import java.util.Optional;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Which model, and how it is computed: the same options for every command that opens one. */
+final class ModelOptions {
+  static final String MODEL_VARIABLE = "MOKA_MODEL";
+
+  private final Environment environment;
+
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
+
+  @Parameters(
+      arity = "0..1",
+      paramLabel = "MODEL",
+      description =
+          "Folder of a Hugging Face model, or org/name of one in the Hugging Face cache."
+              + " Default: the embedded model. ["
+              + MODEL_VARIABLE
+              + "]")
+  private Optional<String> model = Optional.empty();
+
+  @Option(
+      names = "--dummy",
+      paramLabel = "SPEC",
+      description =
+          "Instead of MODEL: random weights in the shape of SPEC, such as"
+              + " qwen3-30b-a3b:layers=4, to measure without a download.")
+  private Optional<String> dummy = Optional.empty();
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads that compute. Default: one for each core. [MOKA_THREADS]")
+  private Optional<Integer> threads = Optional.empty();
+
+  @Option(
+      names = "--moe-path",
+      paramLabel = "PATH",
+      defaultValue = "fused",
+      description =
+          "The way through the experts: dense, sparse or fused."
+              + " Default: ${DEFAULT-VALUE}. [MOKA_MOE_PATH]")
+  private MoePath moePath = MoePath.FUSED;
+
+  @Option(
+      names = "--no-prefuse",
+      arity = "0",
+      fallbackValue = "true",
+      description =
+          "Join the experts' weights in every step, not once at load; shows what that costs."
+              + " [MOKA_NO_PREFUSE]")
+  private boolean noPrefuse;
+
+  @Option(
+      names = "--force-random-routing",
+      arity = "0",
+      fallbackValue = "true",
+      description =
+          "For load tests: each token goes to random experts. [MOKA_FORCE_RANDOM_ROUTING]")
+  private boolean forceRandomRouting;
+
+  @Option(
+      names = "--kernels",
+      paramLabel = "NAME",
+      defaultValue = "auto",
+      description =
+          "What computes: auto, vector or reference (slow, to compare)."
+              + " Default: ${DEFAULT-VALUE}. [MOKA_KERNELS]")
+  private KernelChoice kernels = KernelChoice.AUTO;
+
+  /** The words of {@code --kernels}. */
+  enum KernelChoice {
+    AUTO,
+    VECTOR,
+    REFERENCE
+  }
+
+  ModelOptions(Environment environment) {
+    this.environment = environment;
+  }
+
+  /** Opens the files alone; no weight is read. */
+  Checkpoint openCheckpoint() {
+    check();
+    return dummy.isPresent()
+        ? RandomCheckpoint.parse(dummy.get())
+        : HuggingFaceCheckpoint.open(
+            given().map(locator()::locate).orElseGet(environment::embeddedModel));
+  }
+
+  /** What to call the model in output. */
+  String name() {
+    return dummy.map(spec -> "dummy " + spec).or(this::given).orElse("fairytales-moe (embedded)");
+  }
+
+  /** Whether the user named no model. */
+  boolean isEmbedded() {
+    return dummy.isEmpty() && given().isEmpty();
+  }
+
+  private ModelLocator locator() {
+    return new ModelLocator(environment.variables());
+  }
+
+  private Optional<String> given() {
+    return model.or(() -> environment.variable(MODEL_VARIABLE));
+  }
+
+  private void check() {
+    if (dummy.isPresent() && model.isPresent()) {
+      throw usage("give either MODEL or --dummy, not both");
+    }
+    if (threads.isPresent() && (threads.get() < 1 || threads.get() > 1024)) {
+      throw usage("--threads must be from 1 to 1024, not " + threads.get());
+    }
+    if (noPrefuse && moePath != MoePath.FUSED) {
+      throw usage(
+          "--no-prefuse is for the fused path, not for " + moePath.name().toLowerCase(Locale.ROOT));
+    }
+  }
+
+  /** An error of the command line that only the values together show. */
+  ParameterException usage(String message) {
+    return new ParameterException(command.commandLine(), message);
+  }
+}

@@ -1,0 +1,162 @@
+package io.moka.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.moka.cli.Shell.Result;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What the whole command does with its words: help, version, errors, exit codes. */
+class MainTest {
+  @Test
+  void showsItsVersion() {
+    Result result = new Shell().run("--version");
+    assertThat(result.code()).isZero();
+    assertThat(result.out()).startsWith("moka ");
+    assertThat(result.err()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "--help", "-h"})
+  void showsItsHelp(String word) {
+    Result result = word.isEmpty() ? new Shell().run() : new Shell().run(word);
+    assertThat(result.code()).isZero();
+    assertThat(result.out()).contains("Usage: moka", "inspect", "Examples:");
+    assertThat(result.out()).doesNotContain("\u001b");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"inspect"})
+  void showsTheHelpOfACommand(String command) {
+    Result result = new Shell().run(command, "--help");
+    assertThat(result.code()).isZero();
+    assertThat(result.out())
+        .contains("Usage: moka " + command, "Examples:", "MOKA_THREADS", "Default: fused");
+  }
+
+  @Test
+  void usesColoursOnATerminalAlone() {
+    assertThat(new Shell().onTerminal().run("--help").out()).contains("\u001b[");
+    assertThat(new Shell().onTerminal().variable("NO_COLOR", "1").run("--help").out())
+        .doesNotContain("\u001b[");
+  }
+
+  @Test
+  void refusesWordsItDoesNotKnow() {
+    assertUsage(new Shell().run("nonsense"), "nonsense");
+    assertUsage(new Shell().run("--nonsense"), "--nonsense");
+    assertUsage(new Shell().run("inspect", "--nonsense"), "--nonsense");
+    assertUsage(new Shell().run("inspect", "a", "b"), "b");
+    assertUsage(new Shell().run("inspect", "--threads"), "--threads");
+    assertUsage(new Shell().run("inspect", "--threads", "many"), "many");
+    assertUsage(new Shell().run("inspect", "--threads", "0"), "from 1 to 1024");
+    assertUsage(new Shell().run("inspect", "--moe-path", "scenic"), "scenic");
+    assertUsage(new Shell().run("inspect", "--kernels", "corn"), "corn");
+    assertUsage(new Shell().run("inspect", "m", "--dummy", "mixtral-8x7b"), "not both");
+    assertUsage(new Shell().run("inspect", "--no-prefuse", "--moe-path", "sparse"), "--no-prefuse");
+  }
+
+  @Test
+  void readsVariablesAfterFlags() {
+    assertUsage(new Shell().variable("MOKA_THREADS", "many").run("inspect"), "(MOKA_THREADS=many)");
+    assertThat(new Shell().variable("MOKA_THREADS", "many").run("inspect", "--threads", "1").code())
+        .isZero();
+    assertUsage(
+        new Shell().variable("MOKA_NO_PREFUSE", "1").run("inspect", "--moe-path", "dense"),
+        "--no-prefuse");
+    assertUsage(
+        new Shell()
+            .variable("MOKA_NO_PREFUSE", "true")
+            .variable("MOKA_MOE_PATH", "dense")
+            .run("inspect", "--no-prefuse"),
+        "--no-prefuse");
+    assertThat(new Shell().variable("MOKA_MOE_PATH", "").run("inspect").code()).isZero();
+  }
+
+  @Test
+  void takesTheModelFromAVariable() {
+    String mixtral = Shell.GOLDEN.resolve("mixtral-f32").toString();
+    String qwen = Shell.GOLDEN.resolve("qwen3moe-f32").toString();
+    assertThat(new Shell().variable("MOKA_MODEL", mixtral).run("inspect").out())
+        .contains("mixtral");
+    assertThat(new Shell().variable("MOKA_MODEL", mixtral).run("inspect", qwen).out())
+        .contains("qwen3_moe");
+  }
+
+  @Test
+  void saysWhyThereIsNoModel(@TempDir Path folder) throws IOException {
+    Path file = Files.createFile(folder.resolve("weights"));
+    Path gguf = Files.createFile(folder.resolve("model.gguf"));
+    assertFailure(new Shell().run("inspect", folder.resolve("none").toString()), "no such folder");
+    assertFailure(new Shell().run("inspect", "--dummy", "mystery"), "mystery");
+    assertFailure(new Shell().run("inspect", file.toString()), "is a file");
+    assertFailure(new Shell().run("inspect", gguf.toString()), "GGUF");
+    assertFailure(new Shell().run("inspect", folder.toString()), "config.json");
+    assertFailure(
+        new Shell().variable("HF_HUB_CACHE", folder.toString()).run("inspect", "org/name"),
+        "hf download org/name");
+    assertFailure(new Shell().run(Optional.empty(), "inspect"), "./moka");
+    assertFailure(new Shell().run(Optional.of(folder), "inspect"), folder.toString());
+  }
+
+  @Test
+  void keepsTerminalCommandsOutOfMessages() {
+    Result result = new Shell().run("inspect", "a\u001b[2Jb\nc");
+    assertFailure(result, "b c");
+    assertThat(result.err()).doesNotContain("\u001b");
+  }
+
+  @Test
+  void showsAStackTraceWhenAskedTo() {
+    Result result = new Shell().run("inspect", "none", "--verbose");
+    assertThat(result.code()).isEqualTo(1);
+    assertThat(result.err()).startsWith("moka: ").contains("\tat io.moka.");
+  }
+
+  @Test
+  void reportsWhatShouldNotHappen() {
+    StringBuilder text = new StringBuilder();
+    java.io.ByteArrayOutputStream err = new java.io.ByteArrayOutputStream();
+    Environment environment =
+        new Environment(
+            java.io.InputStream.nullInputStream(),
+            new java.io.PrintStream(java.io.OutputStream.nullOutputStream()),
+            new java.io.PrintStream(err, true),
+            java.util.Map.of(),
+            Optional.empty(),
+            false,
+            false,
+            false);
+    assertThat(new Failures(environment, false).report(new IllegalStateException("odd")))
+        .isEqualTo(1);
+    assertThat(new Failures(environment, false).report(new OutOfMemoryError("heap"))).isEqualTo(1);
+    assertThat(new Failures(environment, false).report(new IOException("disk"))).isEqualTo(1);
+    text.append(err);
+    assertThat(text.toString().lines())
+        .hasSize(4)
+        .anyMatch(line -> line.contains("IllegalStateException: odd"))
+        .anyMatch(line -> line.contains("--verbose"))
+        .anyMatch(line -> line.contains("MOKA_JAVA_OPTS"))
+        .anyMatch(line -> line.contains("disk"));
+  }
+
+  private static void assertUsage(Result result, String text) {
+    assertThat(result.code()).as(result.err()).isEqualTo(2);
+    assertThat(result.out()).isEmpty();
+    assertThat(result.err()).startsWith("moka: ").contains(text, "--help");
+    assertThat(result.err().lines()).hasSize(2);
+  }
+
+  private static void assertFailure(Result result, String text) {
+    assertThat(result.code()).as(result.err()).isEqualTo(1);
+    assertThat(result.out()).isEmpty();
+    assertThat(result.err()).startsWith("moka: ").contains(text);
+    assertThat(result.err().lines()).hasSizeLessThanOrEqualTo(2);
+  }
+}
