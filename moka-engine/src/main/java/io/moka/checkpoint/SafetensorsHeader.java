@@ -214,7 +214,9 @@ record SafetensorsHeader(Map<String, SafetensorsFile.Entry> tensors, long dataOf
 
   private static void expect(JsonToken found, JsonToken wanted, String where, String what) {
     if (found != wanted) {
-      throw damaged(where, what + ": expected " + wanted + ", found " + found);
+      throw damaged(
+          where,
+          what + ": expected " + JsonText.describe(wanted) + ", found " + JsonText.describe(found));
     }
   }
 

@@ -99,7 +99,8 @@ record ShardIndex(Map<String, String> shardOf) {
 
   private static void expect(JsonToken found, JsonToken wanted, Path file) {
     if (found != wanted) {
-      throw damaged(file, "expected " + wanted + ", found " + found);
+      throw damaged(
+          file, "expected " + JsonText.describe(wanted) + ", found " + JsonText.describe(found));
     }
   }
 

@@ -18,6 +18,7 @@ import java.util.Optional;
 final class TensorMatcher {
   private static final String SINGLE = "model.safetensors";
   private static final String INDEX = "model.safetensors.index.json";
+  private static final String MISSING_FILES = "files of the index that are missing";
   private static final int MOST_REPORTED = 10;
 
   private final ModelFolder folder;
@@ -58,12 +59,14 @@ final class TensorMatcher {
     for (String shard : index.shards()) {
       Optional<Path> path = folder.find(shard);
       if (path.isEmpty()) {
-        problem("files of the index that are missing", shard);
+        problem(MISSING_FILES, shard);
       } else {
         addShard(shard, SafetensorsFile.open(path.get(), arena), index);
       }
     }
-    throwProblems();
+    if (problems.containsKey(MISSING_FILES)) {
+      throwProblems(); // their tensors would only repeat it
+    }
     index.shardOf().forEach(this::checkPresent);
   }
 

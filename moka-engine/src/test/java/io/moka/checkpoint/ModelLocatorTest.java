@@ -1,0 +1,145 @@
+package io.moka.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.moka.ModelException;
+import io.moka.ModelNotFoundException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ModelLocatorTest {
+  private static final String COMMIT = "0123456789abcdef0123456789abcdef01234567";
+  private static final String OTHER = "76543210fedcba9876543210fedcba9876543210";
+
+  @TempDir private Path temp;
+
+  private Path hub;
+  private Path repository;
+  private ModelLocator locator;
+
+  @BeforeEach
+  void layOutACache() throws IOException {
+    hub = temp.resolve("hub");
+    repository = hub.resolve("models--Org--Some-Model_1.5");
+    Files.createDirectories(repository.resolve("snapshots").resolve(COMMIT));
+    Files.createDirectories(repository.resolve("snapshots").resolve(OTHER));
+    ref("main", COMMIT + "\n");
+    ref("refs/pr/1", OTHER);
+    locator = new ModelLocator(Map.of("HF_HUB_CACHE", hub.toString()));
+  }
+
+  @Test
+  void aFolderIsItself() {
+    assertThat(locator.locate(temp.toString())).isEqualTo(temp);
+  }
+
+  @Test
+  void aNameIsTheSnapshotOfItsMainBranchOrOfARevision() {
+    String name = "Org/Some-Model_1.5";
+    Path snapshots = repository.resolve("snapshots");
+    assertThat(locator.locate(name)).isEqualTo(snapshots.resolve(COMMIT));
+    assertThat(locator.locate(name + "@main")).isEqualTo(snapshots.resolve(COMMIT));
+    assertThat(locator.locate(name + "@refs/pr/1")).isEqualTo(snapshots.resolve(OTHER));
+    assertThat(locator.locate(name + "@" + OTHER)).isEqualTo(snapshots.resolve(OTHER));
+    assertThat(locator.locate(repository.toString())).isEqualTo(snapshots.resolve(COMMIT));
+  }
+
+  @Test
+  void withoutMainTheOnlySnapshotIsTaken() throws IOException {
+    Files.delete(repository.resolve("refs/main"));
+    assertThatThrownBy(() -> locator.locate("Org/Some-Model_1.5"))
+        .isInstanceOf(ModelNotFoundException.class)
+        .hasMessageContaining("2 snapshots");
+    Files.delete(repository.resolve("snapshots").resolve(OTHER));
+    assertThat(locator.locate("Org/Some-Model_1.5")).endsWith(Path.of(COMMIT));
+  }
+
+  @Test
+  void theEnvironmentSaysWhereTheCacheLies() throws IOException {
+    Path expected = repository.resolve("snapshots").resolve(COMMIT);
+    assertThat(locate(Map.of("HF_HOME", temp.toString()))).isEqualTo(expected);
+    assertThat(locate(Map.of("HF_HUB_CACHE", "~/hub", "HOME", temp.toString())))
+        .isEqualTo(expected);
+    assertThat(locate(Map.of("HF_HUB_CACHE", hub.toString(), "HF_HOME", "/nowhere")))
+        .isEqualTo(expected);
+    Path home = Files.createDirectories(temp.resolve("home"));
+    Path standard = Files.createDirectories(home.resolve(".cache/huggingface"));
+    Files.createSymbolicLink(standard.resolve("hub"), hub);
+    assertThat(locate(Map.of("HOME", home.toString(), "HF_HOME", ""))).exists();
+    assertThat(locate(Map.of("XDG_CACHE_HOME", home.resolve(".cache").toString()))).exists();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        " ",
+        "no/such",
+        "no-such",
+        "a/b/c",
+        "../no-such-folder",
+        "Org/..",
+        "Org/Some-Model_1.5@",
+        "Org/Some-Model_1.5@dev",
+        "Org/Some-Model_1.5@../../x",
+        "Org/Some-Model_1.5@refs/pr/2",
+        "/no/such/folder",
+        "with\0nul",
+        "~nobody/x"
+      })
+  void whatIsNotThereIsNotFound(String model) {
+    assertThatThrownBy(() -> locator.locate(model)).isInstanceOf(ModelNotFoundException.class);
+  }
+
+  @Test
+  void theMessageSaysWhereWasLookedAndWhatToDo() {
+    assertThatThrownBy(() -> locator.locate("no/such"))
+        .hasMessageContaining(hub.resolve("models--no--such").toString())
+        .hasMessageContaining("hf download no/such");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"../../../etc", "", "a/b", ".."})
+  void aRefThatNamesNoCommitIsRefused(String content) throws IOException {
+    ref("main", content);
+    assertThatThrownBy(() -> locator.locate("Org/Some-Model_1.5"))
+        .isInstanceOf(ModelException.class)
+        .hasMessageContaining("refs/main");
+  }
+
+  @Test
+  void aRefToAMissingSnapshotIsNotFound() throws IOException {
+    ref("main", "abcdef");
+    assertThatThrownBy(() -> locator.locate("Org/Some-Model_1.5"))
+        .isInstanceOf(ModelNotFoundException.class)
+        .hasMessageContaining("abcdef");
+  }
+
+  @Test
+  void filesAreRefused() throws IOException {
+    Path file = Files.writeString(temp.resolve("model.safetensors"), "");
+    assertThatThrownBy(() -> locator.locate(file.toString()))
+        .hasMessageContaining("give the folder");
+    assertThatThrownBy(() -> locator.locate("some/model.GGUF"))
+        .isInstanceOf(ModelException.class)
+        .hasMessageContaining("GGUF");
+  }
+
+  private static Path locate(Map<String, String> environment) {
+    return new ModelLocator(environment).locate("Org/Some-Model_1.5");
+  }
+
+  private void ref(String name, String content) throws IOException {
+    Path file = repository.resolve("refs").resolve(name);
+    Files.createDirectories(file.getParent());
+    Files.writeString(file, content);
+  }
+}
