@@ -1,22 +1,76 @@
 package io.moka.model;
 
+import io.moka.NumericalException;
+import io.moka.RequestException;
 import io.moka.checkpoint.Checkpoint;
 import io.moka.checkpoint.ModelConfig;
+import io.moka.checkpoint.TensorKey;
+import io.moka.checkpoint.TensorKey.Part;
+import io.moka.kernels.AttentionShape;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
 import io.moka.kernels.Rows;
+import io.moka.weights.PackedMatrix;
+import io.moka.weights.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.DoubleConsumer;
 
 /**
- * A loaded model: weights in the kernels' layout and the forward pass over them. One thread at a
- * time.
+ * A loaded model: weights in the kernels' layout and the forward pass over them. One thread at a time. It owns
+ * the packed weights and its workspace; the checkpoint, for the embedding table, and the kernels stay its
+ * caller's.
  */
 public final class Transformer implements AutoCloseable {
-  private final ModelConfig config;
+  /** How many rows of logits one call yields at most. */
+  public static final int MAX_LOGIT_ROWS = 64;
 
-  private Transformer(ModelConfig config) {
-    this.config = config;
+  private final ModelConfig config;
+  private final Kernels kernels;
+  private final TransformerOptions options;
+  private final Arena arena;
+  private final Tensor embedding;
+  private final List<LayerWeights> layers;
+  private final MemorySegment finalNorm;
+  private final PackedMatrix head;
+  private final AttentionShape shape;
+  private final RopeAngles rope;
+  private final Rows logitRows;
+  private final Rows logits;
+  private final Kernels.IndexedBody fillAngles;
+  private ForwardListener listener = ForwardListener.NONE;
+  private Workspace space;
+  private Batch batch;
+
+  private Transformer(
+      Checkpoint checkpoint, Kernels kernels, TransformerOptions options, Arena arena,
+      WeightLoader loader) {
+    this.config = checkpoint.config();
+    this.kernels = kernels;
+    this.options = options;
+    this.arena = arena;
+    this.embedding = checkpoint.tensor(TensorKey.model(Part.EMBEDDING));
+    List<LayerWeights> loaded = new ArrayList<>();
+    for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
+      loaded.add(loader.layer(layer));
+    }
+    this.layers = List.copyOf(loaded);
+    this.finalNorm = loader.finalNorm();
+    this.head = loader.head();
+    this.shape =
+        new AttentionShape(
+            config.numAttentionHeads(),
+            config.numKeyValueHeads(),
+            config.headDim(),
+            config.slidingWindow().orElse(Integer.MAX_VALUE));
+    this.rope = new RopeAngles(config);
+    this.logitRows = Rows.allocate(arena, MAX_LOGIT_ROWS, config.hiddenSize());
+    this.logits = Rows.allocate(arena, MAX_LOGIT_ROWS, config.vocabSize());
+    this.space = new Workspace(config, options.path(), 1);
+    this.fillAngles = row -> rope.fill(batch, row, space.angles);
   }
 
   /**
@@ -25,12 +79,21 @@ public final class Transformer implements AutoCloseable {
    * @param checkpoint the files; they stay open as long as the model, for the embedding table
    * @param kernels what computes; owned by the caller
    * @param options the path through the experts
-   * @param progress told the share done, from 0 to 1
+   * @param progress told the share done, from 0 to 1, from several threads
    * @return the model
+   * @throws io.moka.ModelException when the weights do not fit this machine's memory
    */
   public static Transformer load(
       Checkpoint checkpoint, Kernels kernels, TransformerOptions options, DoubleConsumer progress) {
-    throw new IllegalStateException("load");
+    MemoryNeed.check(checkpoint.config(), options);
+    Arena arena = Arena.ofShared();
+    try (WeightLoader loader =
+        new WeightLoader(checkpoint, options, arena, kernels.threads(), progress)) {
+      return new Transformer(checkpoint, kernels, options, arena, loader);
+    } catch (RuntimeException | Error e) {
+      arena.close();
+      throw e;
+    }
   }
 
   /**
@@ -43,6 +106,15 @@ public final class Transformer implements AutoCloseable {
   }
 
   /**
+   * Lets somebody see what passes between the layers.
+   *
+   * @param newListener told during each forward pass
+   */
+  public void listen(ForwardListener newListener) {
+    listener = newListener;
+  }
+
+  /**
    * A cache that fits this model; the caller owns it.
    *
    * @param type how keys and values are stored
@@ -50,18 +122,106 @@ public final class Transformer implements AutoCloseable {
    * @return an empty cache
    */
   public KvCache newCache(KvType type, int blocks) {
-    throw new IllegalStateException("newCache");
+    return new KvCache(
+        type, config.numHiddenLayers(), blocks, config.numKeyValueHeads(), config.headDim());
   }
 
   /**
-   * Runs a batch: stores its keys and values, and keeps the final hidden states of the rows that
-   * want logits.
+   * Runs a batch: stores its keys and values, and keeps the final hidden states of the rows that want logits.
    *
-   * @param batch the new tokens; ids within the vocabulary
+   * @param newBatch the new tokens
    * @param cache the cache its block tables point into
+   * @throws RequestException when an id is not in the vocabulary
    */
-  public void forward(Batch batch, KvCache cache) {
-    throw new IllegalStateException("forward");
+  public void forward(Batch newBatch, KvCache cache) {
+    batch = newBatch;
+    int rows = batch.rows();
+    checkIds();
+    reserve(rows);
+    kernels.forEach(rows, fillAngles);
+    kernels.embed(embedding, batch.ids(), rows, space.hidden);
+    for (int layer = 0; layer < layers.size(); layer++) {
+      LayerWeights weights = layers.get(layer);
+      attend(weights, layer, cache, rows);
+      kernels.add(space.hidden, space.delta, rows);
+      runMlp(weights, layer, rows);
+      kernels.add(space.hidden, space.delta, rows);
+      listener.hidden(layer, rows, space.hidden);
+    }
+    keepFinals();
+  }
+
+  private void checkIds() {
+    for (int row = 0; row < batch.rows(); row++) {
+      int id = batch.ids()[row];
+      if (id < 0 || id >= config.vocabSize()) {
+        throw new RequestException(
+            "token id %d is not in the vocabulary of %d".formatted(id, config.vocabSize()));
+      }
+    }
+  }
+
+  private void reserve(int rows) {
+    if (rows > space.capacity) {
+      space.close();
+      space = new Workspace(config, options.path(), rows);
+    }
+    if (options.forceRandomRouting()) {
+      for (int row = 0; row < rows; row++) {
+        space.rowKeys[row] = (long) batch.position(row) << 32 | batch.ids()[row];
+      }
+    }
+  }
+
+  /** delta = wo attention(rotate(norm(wq x)), ...), x = norm(hidden). */
+  private void attend(LayerWeights weights, int layer, KvCache cache, int rows) {
+    float epsilon = config.rmsNormEps();
+    kernels.rmsNorm(space.hidden, weights.attentionNorm(), epsilon, rows, 1, space.normed);
+    weights.qkv().multiply(kernels, space.normed, rows, space.qkv);
+    if (config.qkNorm()) {
+      kernels.rmsNorm(
+          space.queries, weights.queryNorm(), epsilon, rows, shape.heads(), space.queries);
+      kernels.rmsNorm(space.keys, weights.keyNorm(), epsilon, rows, shape.kvHeads(), space.keys);
+    }
+    kernels.rotate(space.queries, space.angles, rows, shape.heads());
+    kernels.rotate(space.keys, space.angles, rows, shape.kvHeads());
+    kernels.store(space.keys, space.values, cache, layer, batch, shape, rows);
+    kernels.attention(space.queries, cache, layer, batch, shape, rows, space.attention);
+    weights.output().multiply(kernels, space.attention, rows, space.delta);
+  }
+
+  /** delta = experts(norm(hidden)). */
+  private void runMlp(LayerWeights weights, int layer, int rows) {
+    kernels.rmsNorm(
+        space.hidden, weights.mlpNorm(), config.rmsNormEps(), rows, 1, space.normed);
+    switch (weights.mlp()) {
+      case LayerWeights.Moe(var moe) -> {
+        if (options.forceRandomRouting()) {
+          moe.forwardAtRandom(
+              kernels, space.normed, space.rowKeys, rows, space.moe, space.delta);
+        } else {
+          moe.forward(kernels, space.normed, rows, space.moe, space.delta);
+        }
+        listener.routed(layer, rows, space.moe.routerLogits(), space.moe.routing());
+      }
+      case LayerWeights.Plain(var plain) ->
+          kernels.moe(space.normed, space.plain, plain, rows, false, space.delta);
+    }
+    listener.mlpOutput(layer, rows, space.delta);
+  }
+
+  private void keepFinals() {
+    long bytes = (long) config.hiddenSize() * Float.BYTES;
+    for (int i = 0; i < batch.wanted(); i++) {
+      MemorySegment.copy(
+          space.hidden.data(),
+          space.hidden.offsetBytes(batch.wantedRow(i)),
+          space.finals.data(),
+          space.finals.offsetBytes(i),
+          bytes);
+    }
+    kernels.rmsNorm(
+        space.finals, finalNorm, config.rmsNormEps(), batch.wanted(), 1, space.finals);
   }
 
   /**
@@ -70,15 +230,45 @@ public final class Transformer implements AutoCloseable {
    * @param first the first, counted among the wanted rows
    * @param count how many, at most {@link #MAX_LOGIT_ROWS}
    * @return [count, V]
-   * @throws io.moka.NumericalException when one is NaN or infinite
+   * @throws NumericalException when one is NaN or infinite
    */
   public Rows logits(int first, int count) {
-    throw new IllegalStateException("logits");
+    if (first < 0 || count < 0 || count > MAX_LOGIT_ROWS || first + count > batch.wanted()) {
+      throw new IndexOutOfBoundsException(
+          "logits of rows %d + %d of %d".formatted(first, count, batch.wanted()));
+    }
+    long bytes = (long) config.hiddenSize() * Float.BYTES;
+    for (int i = 0; i < count; i++) {
+      MemorySegment.copy(
+          space.finals.data(),
+          space.finals.offsetBytes(first + i),
+          logitRows.data(),
+          logitRows.offsetBytes(i),
+          bytes);
+    }
+    kernels.matmul(logitRows, head, MemorySegment.NULL, count, logits);
+    for (int row = 0; row < count; row++) {
+      checkFinite(row);
+    }
+    return logits;
   }
 
-  /** How many rows of logits one call yields at most. */
-  public static final int MAX_LOGIT_ROWS = 64;
+  private void checkFinite(int row) {
+    // x - x is 0 for a finite x and NaN otherwise, and NaN stays in the sum
+    float sum = 0;
+    for (int id = 0; id < config.vocabSize(); id++) {
+      float x = logits.get(row, id);
+      sum += x - x;
+    }
+    if (sum != 0) {
+      throw new NumericalException(
+          "the model's logits are not finite; its weights are damaged, or too large for float32");
+    }
+  }
 
   @Override
-  public void close() {}
+  public void close() {
+    space.close();
+    arena.close();
+  }
 }

@@ -48,7 +48,7 @@ public final class Packer {
     PackedMatrix packed = allocate(arena, first.format(), rows, first.columns());
     int row = 0;
     for (MatrixView part : parts) {
-      pack(part, packed, row);
+      packInto(part, packed, row);
       row += part.rows();
     }
     return packed;
@@ -71,8 +71,8 @@ public final class Packer {
     PackedMatrix packed = allocate(arena, gate.format(), rows, gate.columns());
     for (int row = 0; row < gate.rows(); row += JoinedMatrix.HALF_ROWS) {
       int count = Math.min(JoinedMatrix.HALF_ROWS, gate.rows() - row);
-      pack(gate.rows(row, count), packed, JoinedMatrix.gateRow(row));
-      pack(up.rows(row, count), packed, JoinedMatrix.upRow(row));
+      packInto(gate.rows(row, count), packed, JoinedMatrix.gateRow(row));
+      packInto(up.rows(row, count), packed, JoinedMatrix.upRow(row));
     }
     return new JoinedMatrix(packed, gate.rows());
   }
@@ -91,6 +91,7 @@ public final class Packer {
     return new PackedMatrix(format, rows, columns, NativeMemory.allocate(arena, bytes));
   }
 
+<<<<<<< HEAD
   private static void same(MatrixView first, MatrixView other) {
     if (other.columns() != first.columns() || other.format() != first.format()) {
       throw new IllegalArgumentException(
@@ -107,6 +108,16 @@ public final class Packer {
 
   /** Packs {@code part} into rows from {@code firstRow} on. */
   private static void pack(MatrixView part, PackedMatrix packed, int firstRow) {
+=======
+  /**
+   * Packs rows into a matrix that exists; different strips may be packed by different threads.
+   *
+   * @param part what to pack
+   * @param packed where to
+   * @param firstRow the row of the matrix that the first row of the part becomes
+   */
+  public static void packInto(MatrixView part, PackedMatrix packed, int firstRow) {
+>>>>>>> 75147af (Route, run the experts by three paths, and run a whole model)
     long stripBytes = packed.stripBytes();
     // arrays, not segments: this runs once, cold, and plain loops over arrays are quick even then
     int[] words = new int[PackedMatrix.STRIP_ROWS * (int) (stripBytes / STRIP_WORD_BYTES)];

@@ -1,0 +1,234 @@
+package io.moka.model;
+
+import io.moka.MokaException;
+import io.moka.checkpoint.Checkpoint;
+import io.moka.checkpoint.ModelConfig;
+import io.moka.checkpoint.ModelTensors;
+import io.moka.checkpoint.TensorKey;
+import io.moka.checkpoint.TensorKey.Part;
+import io.moka.moe.MoeLayer;
+import io.moka.moe.MoePath;
+import io.moka.moe.Router;
+import io.moka.moe.RoutingRule;
+import io.moka.weights.ExpertWeights;
+import io.moka.weights.JoinedMatrix;
+import io.moka.weights.MatrixView;
+import io.moka.weights.PackedMatrix;
+import io.moka.weights.Packer;
+import io.moka.weights.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.DoubleConsumer;
+
+/**
+ * Packs a checkpoint's tensors, a few at a time in parallel, and lets go of each as soon as it is packed: the
+ * stored copy and the packed one are never both resident for more than a few tensors.
+ */
+final class WeightLoader implements AutoCloseable {
+  private final Checkpoint checkpoint;
+  private final ModelConfig config;
+  private final TransformerOptions options;
+  private final Arena arena;
+  private final ExecutorService threads;
+  private final DoubleConsumer progress;
+  private final AtomicLong done = new AtomicLong();
+  private final double total;
+
+  WeightLoader(
+      Checkpoint checkpoint,
+      TransformerOptions options,
+      Arena arena,
+      int threads,
+      DoubleConsumer progress) {
+    this.checkpoint = checkpoint;
+    this.config = checkpoint.config();
+    this.options = options;
+    this.arena = arena;
+    this.threads = Executors.newFixedThreadPool(threads);
+    this.progress = progress;
+    this.total = ModelTensors.of(config).values().stream().mapToLong(Tensor::elements).sum();
+  }
+
+  /** The weights of a layer. */
+  LayerWeights layer(int layer) {
+    MemorySegment bias = MemorySegment.NULL;
+    MemorySegment outputBias = MemorySegment.NULL;
+    if (config.attentionBias()) {
+      bias =
+          floats(
+              List.of(
+                  get(Part.WQ_BIAS, layer), get(Part.WK_BIAS, layer), get(Part.WV_BIAS, layer)));
+      outputBias = floats(List.of(get(Part.WO_BIAS, layer)));
+    }
+    MemorySegment qkvBias = bias;
+    MemorySegment woBias = outputBias;
+    Future<Projection> qkv =
+        threads.submit(
+            () ->
+                project(
+                    List.of(get(Part.WQ, layer), get(Part.WK, layer), get(Part.WV, layer)),
+                    qkvBias));
+    Future<Projection> output =
+        threads.submit(() -> project(List.of(get(Part.WO, layer)), woBias));
+    LayerWeights.Mlp mlp = config.isMoe(layer) ? moe(layer) : plain(layer);
+    return new LayerWeights(
+        floats(List.of(get(Part.ATTENTION_NORM, layer))),
+        await(qkv),
+        config.qkNorm() ? floats(List.of(get(Part.Q_NORM, layer))) : MemorySegment.NULL,
+        config.qkNorm() ? floats(List.of(get(Part.K_NORM, layer))) : MemorySegment.NULL,
+        await(output),
+        floats(List.of(get(Part.MLP_NORM, layer))),
+        mlp);
+  }
+
+  /** The head; a tied one is packed from the embedding table, which stays as it is for look-ups. */
+  PackedMatrix head() {
+    Part part = config.tieWordEmbeddings() ? Part.EMBEDDING : Part.HEAD;
+    Tensor tensor = checkpoint.tensor(TensorKey.model(part));
+    int pieces = Math.max(1, tensor.rows() / 4096);
+    PackedMatrix packed = Packer.allocate(arena, tensor.format(), tensor.rows(), tensor.columns());
+    int groupRows = PackedMatrix.GROUP_ROWS;
+    int step = (tensor.rows() / pieces + groupRows - 1) / groupRows * groupRows;
+    List<Future<?>> parts = new ArrayList<>();
+    for (int first = 0; first < tensor.rows(); first += step) {
+      MatrixView view =
+          new MatrixView(
+              tensor, first, Math.min(step, tensor.rows() - first), 0, tensor.columns());
+      int row = first;
+      parts.add(threads.submit(() -> Packer.packInto(view, packed, row)));
+    }
+    parts.forEach(WeightLoader::await);
+    packed(tensor);
+    return packed;
+  }
+
+  /** The weights of the last norm. */
+  MemorySegment finalNorm() {
+    return floats(List.of(checkpoint.tensor(TensorKey.model(Part.FINAL_NORM))));
+  }
+
+  private LayerWeights.Mlp moe(int layer) {
+    ModelConfig.Moe moe = config.moe();
+    Future<PackedMatrix> router = threads.submit(() -> pack(get(Part.ROUTER, layer)));
+    ExpertWeights experts = experts(layer, 0, moe.numExperts(), moe.moeIntermediateSize());
+    Router routing =
+        new Router(
+            RoutingRule.softmax(moe.numExpertsPerTok(), moe.normTopkProb()),
+            moe.numExperts(),
+            new float[0]);
+    return new LayerWeights.Moe(
+        new MoeLayer(layer, options.path(), await(router), routing, experts, Optional.empty()));
+  }
+
+  private LayerWeights.Mlp plain(int layer) {
+    return new LayerWeights.Plain(experts(layer, -1, 1, config.intermediateSize()));
+  }
+
+  /** Experts from {@code first} on; -1 names the MLP of a layer without experts. */
+  private ExpertWeights experts(int layer, int first, int count, int width) {
+    boolean join = options.path() == MoePath.FUSED && options.prefuse() || first < 0;
+    List<Future<PackedMatrix>> down = new ArrayList<>();
+    List<Future<JoinedMatrix>> joined = new ArrayList<>();
+    List<Future<PackedMatrix>> gate = new ArrayList<>();
+    List<Future<PackedMatrix>> up = new ArrayList<>();
+    for (int expert = first; expert < first + count; expert++) {
+      int e = expert;
+      if (join) {
+        joined.add(threads.submit(() -> join(get(Part.GATE, layer, e), get(Part.UP, layer, e))));
+      } else {
+        gate.add(threads.submit(() -> pack(get(Part.GATE, layer, e))));
+        up.add(threads.submit(() -> pack(get(Part.UP, layer, e))));
+      }
+      down.add(threads.submit(() -> pack(get(Part.DOWN, layer, e))));
+    }
+    ExpertWeights.GateUp gateUp =
+        join
+            ? new ExpertWeights.Joined(awaitAll(joined))
+            : new ExpertWeights.Apart(awaitAll(gate), awaitAll(up));
+    return new ExpertWeights(
+        gateUp, awaitAll(down), config.hiddenAct(), config.hiddenSize(), width);
+  }
+
+  private Tensor get(Part part, int layer) {
+    return checkpoint.tensor(TensorKey.layer(part, layer));
+  }
+
+  private Tensor get(Part part, int layer, int expert) {
+    return checkpoint.tensor(TensorKey.expert(part, layer, expert));
+  }
+
+  private Projection project(List<Tensor> tensors, MemorySegment bias) {
+    Projection projection = Projection.pack(arena, tensors, bias);
+    tensors.forEach(this::packed);
+    return projection;
+  }
+
+  private PackedMatrix pack(Tensor tensor) {
+    PackedMatrix matrix = Packer.pack(arena, tensor);
+    packed(tensor);
+    return matrix;
+  }
+
+  private JoinedMatrix join(Tensor gate, Tensor up) {
+    JoinedMatrix matrix = Packer.join(arena, MatrixView.of(gate), MatrixView.of(up));
+    packed(gate);
+    packed(up);
+    return matrix;
+  }
+
+  /** Vectors, one after the other, as floats. */
+  private MemorySegment floats(List<Tensor> vectors) {
+    int count = vectors.stream().mapToInt(Tensor::columns).sum();
+    MemorySegment floats = arena.allocate(count * (long) Float.BYTES, 64);
+    long at = 0;
+    for (Tensor vector : vectors) {
+      for (int i = 0; i < vector.columns(); i++) {
+        floats.set(
+            ValueLayout.JAVA_FLOAT,
+            at,
+            vector.format().get(vector.data(), vector.format().bytes(i)));
+        at += Float.BYTES;
+      }
+      packed(vector);
+    }
+    return floats;
+  }
+
+  private void packed(Tensor tensor) {
+    checkpoint.release(tensor);
+    progress.accept(done.addAndGet(Tensor.elements(tensor.shape())) / total);
+  }
+
+  private static <T> List<T> awaitAll(List<Future<T>> futures) {
+    return futures.stream().map(WeightLoader::await).toList();
+  }
+
+  private static <T> T await(Future<T> future) {
+    try {
+      return future.get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new MokaException("loading was interrupted", e);
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof RuntimeException cause) {
+        throw cause;
+      }
+      throw new MokaException("loading failed: " + e.getCause(), e.getCause());
+    }
+  }
+
+  @Override
+  public void close() {
+    threads.shutdownNow();
+    threads.close();
+  }
+}
