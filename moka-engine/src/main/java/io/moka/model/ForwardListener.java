@@ -3,7 +3,10 @@ package io.moka.model;
 import io.moka.kernels.RouterResult;
 import io.moka.kernels.Rows;
 
-/** Sees what passes between the layers; for tests and statistics. Every method does nothing unless overridden. */
+/**
+ * Sees what passes between the layers; for tests and statistics. Every method does nothing unless
+ * overridden.
+ */
 public interface ForwardListener {
   /** Sees nothing. */
   ForwardListener NONE = new ForwardListener() {};

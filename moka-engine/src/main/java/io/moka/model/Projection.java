@@ -12,8 +12,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * One or more matrices that share their input, side by side in the output: query, key and value. Neighbours of
- * one format are packed as one matrix.
+ * One or more matrices that share their input, side by side in the output: query, key and value.
+ * Neighbours of one format are packed as one matrix.
  *
  * @param parts the matrices, in the order of the output's columns
  * @param bias as many floats as the output has columns, or no bytes
@@ -29,8 +29,7 @@ record Projection(List<PackedMatrix> parts, MemorySegment bias) {
     for (int end = 1; end <= tensors.size(); end++) {
       if (end == tensors.size() || tensors.get(end).format() != tensors.get(first).format()) {
         parts.add(
-            Packer.stack(
-                arena, tensors.subList(first, end).stream().map(MatrixView::of).toList()));
+            Packer.stack(arena, tensors.subList(first, end).stream().map(MatrixView::of).toList()));
         first = end;
       }
     }

@@ -6,8 +6,8 @@ import io.moka.kernels.Rows;
 import io.moka.kernels.SlotMap;
 
 /**
- * Cosines and sines of rotary position embedding. As Hugging Face computes them: float32 frequency times
- * position, rounded to float32, then cos and sin, times the attention factor of YaRN.
+ * Cosines and sines of rotary position embedding. As Hugging Face computes them: float32 frequency
+ * times position, rounded to float32, then cos and sin, times the attention factor of YaRN.
  */
 final class RopeAngles {
   private final float[] frequencies;
@@ -30,7 +30,10 @@ final class RopeAngles {
     attentionFactor = rope.scaling() instanceof RopeScaling.Yarn yarn ? yarn.attentionFactor() : 1;
   }
 
-  /** Between the pairs that turn betaFast and betaSlow times in the training's length, from kept to stretched. */
+  /**
+   * Between the pairs that turn betaFast and betaSlow times in the training's length, from kept to
+   * stretched.
+   */
   private static double stretch(
       double plain, int pair, RopeScaling.Yarn yarn, ModelConfig.Rope rope, int dim) {
     double low = Math.max(Math.floor(pairThatTurns(yarn.betaFast(), yarn, rope, dim)), 0);

@@ -20,9 +20,9 @@ import java.util.List;
 import java.util.function.DoubleConsumer;
 
 /**
- * A loaded model: weights in the kernels' layout and the forward pass over them. One thread at a time. It owns
- * the packed weights and its workspace; the checkpoint, for the embedding table, and the kernels stay its
- * caller's.
+ * A loaded model: weights in the kernels' layout and the forward pass over them. One thread at a
+ * time. It owns the packed weights and its workspace; the checkpoint, for the embedding table, and
+ * the kernels stay its caller's.
  */
 public final class Transformer implements AutoCloseable {
   /** How many rows of logits one call yields at most. */
@@ -46,7 +46,10 @@ public final class Transformer implements AutoCloseable {
   private Batch batch;
 
   private Transformer(
-      Checkpoint checkpoint, Kernels kernels, TransformerOptions options, Arena arena,
+      Checkpoint checkpoint,
+      Kernels kernels,
+      TransformerOptions options,
+      Arena arena,
       WeightLoader loader) {
     this.config = checkpoint.config();
     this.kernels = kernels;
@@ -127,7 +130,8 @@ public final class Transformer implements AutoCloseable {
   }
 
   /**
-   * Runs a batch: stores its keys and values, and keeps the final hidden states of the rows that want logits.
+   * Runs a batch: stores its keys and values, and keeps the final hidden states of the rows that
+   * want logits.
    *
    * @param newBatch the new tokens
    * @param cache the cache its block tables point into
@@ -192,13 +196,11 @@ public final class Transformer implements AutoCloseable {
 
   /** delta = experts(norm(hidden)). */
   private void runMlp(LayerWeights weights, int layer, int rows) {
-    kernels.rmsNorm(
-        space.hidden, weights.mlpNorm(), config.rmsNormEps(), rows, 1, space.normed);
+    kernels.rmsNorm(space.hidden, weights.mlpNorm(), config.rmsNormEps(), rows, 1, space.normed);
     switch (weights.mlp()) {
       case LayerWeights.Moe(var moe) -> {
         if (options.forceRandomRouting()) {
-          moe.forwardAtRandom(
-              kernels, space.normed, space.rowKeys, rows, space.moe, space.delta);
+          moe.forwardAtRandom(kernels, space.normed, space.rowKeys, rows, space.moe, space.delta);
         } else {
           moe.forward(kernels, space.normed, rows, space.moe, space.delta);
         }
@@ -220,8 +222,7 @@ public final class Transformer implements AutoCloseable {
           space.finals.offsetBytes(i),
           bytes);
     }
-    kernels.rmsNorm(
-        space.finals, finalNorm, config.rmsNormEps(), batch.wanted(), 1, space.finals);
+    kernels.rmsNorm(space.finals, finalNorm, config.rmsNormEps(), batch.wanted(), 1, space.finals);
   }
 
   /**

@@ -30,8 +30,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.DoubleConsumer;
 
 /**
- * Packs a checkpoint's tensors, a few at a time in parallel, and lets go of each as soon as it is packed: the
- * stored copy and the packed one are never both resident for more than a few tensors.
+ * Packs a checkpoint's tensors, a few at a time in parallel, and lets go of each as soon as it is
+ * packed: the stored copy and the packed one are never both resident for more than a few tensors.
  */
 final class WeightLoader implements AutoCloseable {
   private final Checkpoint checkpoint;
@@ -72,13 +72,10 @@ final class WeightLoader implements AutoCloseable {
     MemorySegment qkvBias = bias;
     MemorySegment woBias = outputBias;
     Future<Projection> qkv =
-        threads.submit(
-            () ->
-                project(
-                    List.of(get(Part.WQ, layer), get(Part.WK, layer), get(Part.WV, layer)),
-                    qkvBias));
-    Future<Projection> output =
-        threads.submit(() -> project(List.of(get(Part.WO, layer)), woBias));
+        threads.submit(() ->
+            project(
+                List.of(get(Part.WQ, layer), get(Part.WK, layer), get(Part.WV, layer)), qkvBias));
+    Future<Projection> output = threads.submit(() -> project(List.of(get(Part.WO, layer)), woBias));
     LayerWeights.Mlp mlp = config.isMoe(layer) ? moe(layer) : plain(layer);
     return new LayerWeights(
         floats(List.of(get(Part.ATTENTION_NORM, layer))),
@@ -101,8 +98,7 @@ final class WeightLoader implements AutoCloseable {
     List<Future<?>> parts = new ArrayList<>();
     for (int first = 0; first < tensor.rows(); first += step) {
       MatrixView view =
-          new MatrixView(
-              tensor, first, Math.min(step, tensor.rows() - first), 0, tensor.columns());
+          new MatrixView(tensor, first, Math.min(step, tensor.rows() - first), 0, tensor.columns());
       int row = first;
       parts.add(threads.submit(() -> Packer.packInto(view, packed, row)));
     }

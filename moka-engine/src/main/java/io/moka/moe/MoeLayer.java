@@ -100,8 +100,7 @@ public final class MoeLayer {
       kernels.matmul(x, apart.gate().get(expert), MemorySegment.NULL, rows, space.gate);
       kernels.matmul(x, apart.up().get(expert), MemorySegment.NULL, rows, space.up);
       kernels.gate(experts.activation(), space.gate, space.up, rows);
-      kernels.matmul(
-          space.gate, experts.down().get(expert), MemorySegment.NULL, rows, space.down);
+      kernels.matmul(space.gate, experts.down().get(expert), MemorySegment.NULL, rows, space.down);
       scatterWeights(space, expert, rows);
       kernels.addScaled(space.down, space.scale, rows, out);
     }

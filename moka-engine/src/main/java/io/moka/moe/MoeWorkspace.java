@@ -6,8 +6,8 @@ import java.lang.foreign.Arena;
 import java.util.Arrays;
 
 /**
- * What the layers of a model need between their operations; all of them share one. Made for a number of rows;
- * the rows of the dense and of the sparse path exist only for these.
+ * What the layers of a model need between their operations; all of them share one. Made for a
+ * number of rows; the rows of the dense and of the sparse path exist only for these.
  */
 public final class MoeWorkspace {
   final Rows routerLogits;

@@ -3,8 +3,9 @@ package io.moka.moe;
 import io.moka.kernels.RouterResult;
 
 /**
- * Forced random routing, for load tests: each row gets k distinct experts with weights 1/k. The choice depends on
- * the seed, the layer and the row's own key alone, so that it does not change with the batch.
+ * Forced random routing, for load tests: each row gets k distinct experts with weights 1/k. The
+ * choice depends on the seed, the layer and the row's own key alone, so that it does not change
+ * with the batch.
  */
 public final class RandomRouting {
   private static final long SEED = 0x4D6F6B61L;

@@ -8,8 +8,8 @@ import io.moka.moe.RoutingRule.Score;
 import java.util.Arrays;
 
 /**
- * Chooses experts. A row's choice depends on its logits alone; of equal scores the lower id wins. Reused from
- * step to step: nothing is allocated once the largest step has been seen.
+ * Chooses experts. A row's choice depends on its logits alone; of equal scores the lower id wins.
+ * Reused from step to step: nothing is allocated once the largest step has been seen.
  */
 public final class Router {
   private static final float SUM_GUARD = 1e-20f;
@@ -83,7 +83,9 @@ public final class Router {
     sortByWeight(row);
   }
 
-  /** Logits that are no numbers choose nothing; valid ids carry the NaN on to where it is reported. */
+  /**
+   * Logits that are no numbers choose nothing; valid ids carry the NaN on to where it is reported.
+   */
   private void fillWithNan(int row) {
     for (int rank = 0; rank < rule.topK(); rank++) {
       result.set(row, rank, rank, Float.NaN);

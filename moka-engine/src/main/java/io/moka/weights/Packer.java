@@ -91,7 +91,6 @@ public final class Packer {
     return new PackedMatrix(format, rows, columns, NativeMemory.allocate(arena, bytes));
   }
 
-<<<<<<< HEAD
   private static void same(MatrixView first, MatrixView other) {
     if (other.columns() != first.columns() || other.format() != first.format()) {
       throw new IllegalArgumentException(
@@ -106,9 +105,6 @@ public final class Packer {
     }
   }
 
-  /** Packs {@code part} into rows from {@code firstRow} on. */
-  private static void pack(MatrixView part, PackedMatrix packed, int firstRow) {
-=======
   /**
    * Packs rows into a matrix that exists; different strips may be packed by different threads.
    *
@@ -117,7 +113,6 @@ public final class Packer {
    * @param firstRow the row of the matrix that the first row of the part becomes
    */
   public static void packInto(MatrixView part, PackedMatrix packed, int firstRow) {
->>>>>>> 75147af (Route, run the experts by three paths, and run a whole model)
     long stripBytes = packed.stripBytes();
     // arrays, not segments: this runs once, cold, and plain loops over arrays are quick even then
     int[] words = new int[PackedMatrix.STRIP_ROWS * (int) (stripBytes / STRIP_WORD_BYTES)];
