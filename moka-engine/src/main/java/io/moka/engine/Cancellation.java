@@ -1,0 +1,23 @@
+package io.moka.engine;
+
+/** Asks a request to end. Any thread may cancel; the step that runs is still completed. */
+public final class Cancellation {
+  private volatile boolean cancelled;
+
+  /** Not cancelled yet. */
+  public Cancellation() {}
+
+  /** Cancels, for good. */
+  public void cancel() {
+    cancelled = true;
+  }
+
+  /**
+   * Whether it was cancelled.
+   *
+   * @return true from then on
+   */
+  public boolean isCancelled() {
+    return cancelled;
+  }
+}

@@ -1,0 +1,73 @@
+package io.moka.engine;
+
+import io.moka.RequestException;
+import io.moka.kernels.Rows;
+import io.moka.model.Batch;
+import io.moka.model.Transformer;
+import java.util.List;
+
+/** Runs texts through the model without generating, for every token's logits. */
+public final class Logits {
+  private final EngineState state;
+  private final Batch batch = new Batch();
+
+  /** Takes the logits of one position. */
+  @FunctionalInterface
+  public interface RowConsumer {
+    /**
+     * Takes a row; it is valid until the call returns.
+     *
+     * @param position the token's place in the text, whose logits foretell the next
+     * @param logits [rows, V]
+     * @param row which row of them
+     */
+    void accept(int position, Rows logits, int row);
+  }
+
+  /**
+   * Creates the service.
+   *
+   * @param state what it works on; owned by the caller
+   */
+  public Logits(EngineState state) {
+    this.state = state;
+  }
+
+  /**
+   * Runs a text from an empty cache.
+   *
+   * @param ids its tokens
+   * @param consumer takes the logits of each, in order
+   * @throws RequestException when the text is empty or longer than the context, or an id is not in
+   *     the vocabulary
+   * @throws io.moka.NumericalException when the model yields no usable numbers
+   */
+  public void forEach(List<Integer> ids, RowConsumer consumer) {
+    if (ids.isEmpty()) {
+      throw new RequestException("There is no token to compute logits of; give at least one");
+    }
+    Sequence sequence = new Sequence(state.checked(ids));
+    try {
+      while (sequence.pending() > 0) {
+        int from = sequence.length() - sequence.pending();
+        batch.clear();
+        int rows = Math.min(state.chunkRows(), sequence.pending());
+        sequence.addTo(batch, rows, Batch.Logits.ALL, state.blocks());
+        state.forward().run(batch);
+        publish(from, consumer);
+      }
+    } finally {
+      sequence.release(state.blocks());
+    }
+  }
+
+  private void publish(int from, RowConsumer consumer) {
+    for (int first = 0; first < batch.wanted(); first += Transformer.MAX_LOGIT_ROWS) {
+      int count = Math.min(Transformer.MAX_LOGIT_ROWS, batch.wanted() - first);
+      Rows logits = state.forward().logits(first, count);
+      for (int row = 0; row < count; row++) {
+        consumer.accept(from + first + row, logits, row);
+      }
+    }
+  }
+}
