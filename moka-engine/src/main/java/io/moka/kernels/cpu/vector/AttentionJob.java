@@ -67,6 +67,9 @@ final class AttentionJob implements WorkerPool.Job {
     final float[] sum = new float[TILE];
     final float[] partial = new float[PARTIAL_SUMS];
 
+    /** Where the values of each block of a span begin, in bytes. */
+    final long[] runs = new long[Kernels.SPAN_TOKENS / BLOCK];
+
     SpanScratch(Arena arena, int headDim) {
       this.headDim = headDim;
       scores = Rows.allocate(arena, TILE, Kernels.SPAN_TOKENS);
@@ -161,18 +164,45 @@ final class AttentionJob implements WorkerPool.Job {
     for (int i = 0; i < count; i++) {
       own.rows[i] = queries.offsetBytes(row) + (long) (head + i) * shape.headDim() * Float.BYTES;
     }
-    for (int block = from / BLOCK; block * BLOCK < to; block++) {
+    int end = (to + BLOCK - 1) / BLOCK;
+    for (int block = from / BLOCK; block < end; ) {
       long keys = cache.keysOffset(slots.block(row, block), kvHead);
-      GroupProduct.multiply(format, data, keys, 0, 1, shape.headDim(), queries.data(), count, own);
+      int blocks = equallySpaced(row, kvHead, block, end);
+      long step = 0;
+      if (blocks > 1) {
+        step = cache.keysOffset(slots.block(row, block + 1), kvHead) - keys;
+      }
+      GroupProduct.multiply(
+          format, data, keys, step, blocks, shape.headDim(), queries.data(), count, own);
       for (int i = 0; i < count; i++) {
         long at = scores.offsetBytes(i) + (long) (block * BLOCK - start) * Float.BYTES;
-        scale(own.sums, i * StripProduct.ROW_BYTES, scores.data(), at);
+        scale(own.sums, i * StripProduct.ROW_BYTES, scores.data(), at, blocks * BLOCK);
       }
+      block += blocks;
     }
   }
 
-  private void scale(MemorySegment sums, long from, MemorySegment scores, long to) {
-    for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
+  /**
+   * How many blocks, 1, 2 or 4, can be taken as strips at equal distances, as neighbours in memory
+   * can.
+   */
+  private int equallySpaced(int row, int kvHead, int block, int end) {
+    if (block + 1 >= end) {
+      return 1;
+    }
+    long first = cache.keysOffset(slots.block(row, block), kvHead);
+    long step = cache.keysOffset(slots.block(row, block + 1), kvHead) - first;
+    for (int i = 2; i < PackedMatrix.GROUP_STRIPS; i++) {
+      if (block + i >= end
+          || cache.keysOffset(slots.block(row, block + i), kvHead) != first + i * step) {
+        return 2;
+      }
+    }
+    return PackedMatrix.GROUP_STRIPS;
+  }
+
+  private void scale(MemorySegment sums, long from, MemorySegment scores, long to, int count) {
+    for (int lane = 0; lane < count; lane += Lanes.COUNT) {
       long at = lane * (long) Float.BYTES;
       FloatVector.fromMemorySegment(Lanes.FLOATS, sums, from + at, Lanes.ORDER)
           .mul(shape.scale())
@@ -252,19 +282,30 @@ final class AttentionJob implements WorkerPool.Job {
     WeightFormat format = cache.type().format();
     MemorySegment data = cache.layer(layer);
     long stripBytes = cache.valueStripBytes();
+    int firstBlock = from / BLOCK;
+    int blocks = (to + BLOCK - 1) / BLOCK - firstBlock;
+    for (int i = 0; i < blocks; i++) {
+      span.runs[i] = cache.valuesOffset(slots.block(row, firstBlock + i), kvHead);
+    }
+    for (int i = 0; i < count; i++) {
+      own.rows[i] = span.scores.offsetBytes(i) + (long) (firstBlock * BLOCK - start) * Float.BYTES;
+    }
     for (int column = 0; column < shape.headDim(); column += PackedMatrix.GROUP_ROWS) {
       int width = Math.min(PackedMatrix.GROUP_ROWS, shape.headDim() - column);
       int strips = (width + LANES - 1) / LANES;
       RowMath.zero(own.sums, 0, count * PackedMatrix.GROUP_ROWS);
-      for (int block = from / BLOCK; block * BLOCK < to; block++) {
-        for (int i = 0; i < count; i++) {
-          own.rows[i] = span.scores.offsetBytes(i) + (long) (block * BLOCK - start) * Float.BYTES;
-        }
-        long values =
-            cache.valuesOffset(slots.block(row, block), kvHead) + column / LANES * stripBytes;
-        GroupProduct.add(
-            format, data, values, stripBytes, strips, BLOCK, span.scores.data(), count, own);
-      }
+      GroupProduct.addRuns(
+          format,
+          data,
+          column / LANES * stripBytes,
+          stripBytes,
+          strips,
+          span.runs,
+          blocks,
+          BLOCK,
+          span.scores.data(),
+          count,
+          own);
       for (int i = 0; i < count; i++) {
         MemorySegment.copy(
             own.sums,

@@ -20,6 +20,9 @@ final class GroupProduct {
   private static final long PANEL_STRIP_BYTES =
       PackedMatrix.stripBytes(WeightFormat.F32, 2 * Scratch.PANEL_PAIRS);
 
+  private static final long PAIR_OF_FLOATS = 2L * Float.BYTES;
+  private static final long[] ONE_RUN = {0};
+
   private GroupProduct() {}
 
   /**
@@ -49,8 +52,7 @@ final class GroupProduct {
     add(format, weights, strip, stripBytes, strips, columns, x, count, scratch);
   }
 
-  /** As {@link #multiply}, on top of the sums that are there. */
-  static void add(
+  private static void add(
       WeightFormat format,
       MemorySegment weights,
       long strip,
@@ -60,15 +62,69 @@ final class GroupProduct {
       MemorySegment x,
       int count,
       Scratch scratch) {
+    addRuns(format, weights, strip, stripBytes, strips, ONE_RUN, 1, columns, x, count, scratch);
+  }
+
+  /**
+   * As {@link #multiply}, on top of the sums that are there and over columns that lie in runs: the
+   * cache blocks of a sequence.
+   *
+   * @param format how the strips hold their numbers
+   * @param weights memory of the strips
+   * @param strip where the first strip begins within a run, in bytes
+   * @param stripBytes bytes from one strip to the next
+   * @param strips 1 to 4
+   * @param runs where each run begins, in bytes
+   * @param runCount runs
+   * @param columns columns of a run; even, where there are several
+   * @param x memory of the rows, whose beginnings are in {@code scratch.rows}
+   * @param count rows, at most {@link #MAX_ROWS}
+   * @param scratch the worker's
+   */
+  static void addRuns(
+      WeightFormat format,
+      MemorySegment weights,
+      long strip,
+      long stripBytes,
+      int strips,
+      long[] runs,
+      int runCount,
+      int columns,
+      MemorySegment x,
+      int count,
+      Scratch scratch) {
     int pairs = (columns + 1) / 2;
     switch (format) {
-      case F32 ->
-          addTiles(
-              StripFormat.F32, weights, strip, stripBytes, strips, pairs, x, count, 0, scratch);
-      case BF16 ->
-          addTiles(
-              StripFormat.BF16, weights, strip, stripBytes, strips, pairs, x, count, 0, scratch);
-      case F16 -> addHalves(weights, strip, stripBytes, strips, pairs, x, count, scratch);
+      case F32, BF16 -> {
+        StripFormat direct = format == WeightFormat.F32 ? StripFormat.F32 : StripFormat.BF16;
+        addTiles(
+            direct,
+            weights,
+            strip,
+            stripBytes,
+            strips,
+            runs,
+            runCount,
+            pairs,
+            x,
+            count,
+            0,
+            scratch);
+      }
+      case F16 -> {
+        for (int run = 0; run < runCount; run++) {
+          addHalves(
+              weights,
+              runs[run] + strip,
+              stripBytes,
+              strips,
+              pairs,
+              x,
+              count,
+              run * pairs * PAIR_OF_FLOATS,
+              scratch);
+        }
+      }
     }
   }
 
@@ -80,6 +136,7 @@ final class GroupProduct {
       int pairs,
       MemorySegment x,
       int count,
+      long column,
       Scratch scratch) {
     int pairBytes = PackedMatrix.pairBytes(WeightFormat.F16);
     for (int pair = 0; pair < pairs; pair += Scratch.PANEL_PAIRS) {
@@ -94,10 +151,12 @@ final class GroupProduct {
           0,
           PANEL_STRIP_BYTES,
           strips,
+          ONE_RUN,
+          1,
           length,
           x,
           count,
-          pair * 2L * Float.BYTES,
+          column + pair * PAIR_OF_FLOATS,
           scratch);
     }
   }
@@ -108,6 +167,8 @@ final class GroupProduct {
       long strip,
       long stripBytes,
       int strips,
+      long[] runs,
+      int runCount,
       int pairs,
       MemorySegment x,
       int count,
@@ -121,6 +182,8 @@ final class GroupProduct {
           strip,
           stripBytes,
           strips,
+          runs,
+          runCount,
           pairs,
           x,
           scratch.rows,

@@ -60,7 +60,9 @@ final class StripProduct {
    * @param strip where the first begins, in bytes
    * @param stripBytes bytes from one strip to the next
    * @param strips 1 to 4
-   * @param pairs pairs of columns
+   * @param runs where each run of columns begins, in bytes from the beginning of its strip
+   * @param runCount runs
+   * @param pairs pairs of columns in a run
    * @param x memory of the rows
    * @param rows where each row begins, in bytes
    * @param first the first row to take
@@ -74,6 +76,8 @@ final class StripProduct {
       long strip,
       long stripBytes,
       int strips,
+      long[] runs,
+      int runCount,
       int pairs,
       MemorySegment x,
       long[] rows,
@@ -98,9 +102,14 @@ final class StripProduct {
         long w3 = strip + vectorOffset(v + 3, stripBytes);
         long at = to + (long) v * Lanes.BYTES;
         switch (count) {
-          case 1 -> tile1x4(format, weights, w0, w1, w2, w3, pairs, x, x0, sums, at);
-          case 2 -> tile2x4(format, weights, w0, w1, w2, w3, pairs, x, x0, x1, sums, at);
-          default -> tile4x4(format, weights, w0, w1, w2, w3, pairs, x, x0, x1, x2, x3, sums, at);
+          case 1 ->
+              tile1x4(format, weights, w0, w1, w2, w3, runs, runCount, pairs, x, x0, sums, at);
+          case 2 ->
+              tile2x4(format, weights, w0, w1, w2, w3, runs, runCount, pairs, x, x0, x1, sums, at);
+          default ->
+              tile4x4(
+                  format, weights, w0, w1, w2, w3, runs, runCount, pairs, x, x0, x1, x2, x3, sums,
+                  at);
         }
       }
     }
@@ -110,7 +119,7 @@ final class StripProduct {
       long w1 = v + 1 < vectors ? strip + vectorOffset(v + 1, stripBytes) : w0;
       long at = to + (long) v * Lanes.BYTES;
       if (count <= 4) {
-        tile4x2(format, weights, w0, w1, pairs, x, x0, x1, x2, x3, sums, at);
+        tile4x2(format, weights, w0, w1, runs, runCount, pairs, x, x0, x1, x2, x3, sums, at);
         continue;
       }
       long x4 = rows[first + 4] + column;
@@ -118,10 +127,26 @@ final class StripProduct {
       long x6 = rows[Math.min(first + 6, last)] + column;
       long x7 = rows[Math.min(first + 7, last)] + column;
       if (MANY_REGISTERS) {
-        tile8x2(format, weights, w0, w1, pairs, x, x0, x1, x2, x3, x4, x5, x6, x7, sums, at);
+        tile8x2(
+            format, weights, w0, w1, runs, runCount, pairs, x, x0, x1, x2, x3, x4, x5, x6, x7, sums,
+            at);
       } else {
-        tile4x2(format, weights, w0, w1, pairs, x, x0, x1, x2, x3, sums, at);
-        tile4x2(format, weights, w0, w1, pairs, x, x4, x5, x6, x7, sums, at + 4 * ROW_BYTES);
+        tile4x2(format, weights, w0, w1, runs, runCount, pairs, x, x0, x1, x2, x3, sums, at);
+        tile4x2(
+            format,
+            weights,
+            w0,
+            w1,
+            runs,
+            runCount,
+            pairs,
+            x,
+            x4,
+            x5,
+            x6,
+            x7,
+            sums,
+            at + 4 * ROW_BYTES);
       }
     }
   }
@@ -154,6 +179,8 @@ final class StripProduct {
       MemorySegment weights,
       long w0,
       long w1,
+      long[] runs,
+      int runCount,
       int pairs,
       MemorySegment x,
       long x0,
@@ -186,38 +213,43 @@ final class StripProduct {
     FloatVector sum61 = load(sums, to + 6 * ROW_BYTES + 1 * Lanes.BYTES);
     FloatVector sum70 = load(sums, to + 7 * ROW_BYTES + 0 * Lanes.BYTES);
     FloatVector sum71 = load(sums, to + 7 * ROW_BYTES + 1 * Lanes.BYTES);
-    for (int pair = 0; pair < pairs; pair++) {
-      for (int half = 0; half < 2; half++) {
-        long at = (long) pair * pairBytes + half * halfBytes;
-        int left = shift - shift * half;
-        long column = pair * 8L + half * 4L;
-        FloatVector weight0 = decode(weights, w0 + at, left, mask);
-        FloatVector weight1 = decode(weights, w1 + at, left, mask);
-        FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
-        sum00 = weight0.fma(value0, sum00);
-        sum01 = weight1.fma(value0, sum01);
-        FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + column));
-        sum10 = weight0.fma(value1, sum10);
-        sum11 = weight1.fma(value1, sum11);
-        FloatVector value2 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x2 + column));
-        sum20 = weight0.fma(value2, sum20);
-        sum21 = weight1.fma(value2, sum21);
-        FloatVector value3 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x3 + column));
-        sum30 = weight0.fma(value3, sum30);
-        sum31 = weight1.fma(value3, sum31);
-        FloatVector value4 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x4 + column));
-        sum40 = weight0.fma(value4, sum40);
-        sum41 = weight1.fma(value4, sum41);
-        FloatVector value5 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x5 + column));
-        sum50 = weight0.fma(value5, sum50);
-        sum51 = weight1.fma(value5, sum51);
-        FloatVector value6 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x6 + column));
-        sum60 = weight0.fma(value6, sum60);
-        sum61 = weight1.fma(value6, sum61);
-        FloatVector value7 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x7 + column));
-        sum70 = weight0.fma(value7, sum70);
-        sum71 = weight1.fma(value7, sum71);
+    long columns = 0;
+    for (int run = 0; run < runCount; run++) {
+      long start = runs[run];
+      for (int pair = 0; pair < pairs; pair++) {
+        for (int half = 0; half < 2; half++) {
+          long at = start + (long) pair * pairBytes + half * halfBytes;
+          int left = shift - shift * half;
+          long column = columns + pair * 8L + half * 4L;
+          FloatVector weight0 = decode(weights, w0 + at, left, mask);
+          FloatVector weight1 = decode(weights, w1 + at, left, mask);
+          FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
+          sum00 = weight0.fma(value0, sum00);
+          sum01 = weight1.fma(value0, sum01);
+          FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + column));
+          sum10 = weight0.fma(value1, sum10);
+          sum11 = weight1.fma(value1, sum11);
+          FloatVector value2 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x2 + column));
+          sum20 = weight0.fma(value2, sum20);
+          sum21 = weight1.fma(value2, sum21);
+          FloatVector value3 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x3 + column));
+          sum30 = weight0.fma(value3, sum30);
+          sum31 = weight1.fma(value3, sum31);
+          FloatVector value4 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x4 + column));
+          sum40 = weight0.fma(value4, sum40);
+          sum41 = weight1.fma(value4, sum41);
+          FloatVector value5 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x5 + column));
+          sum50 = weight0.fma(value5, sum50);
+          sum51 = weight1.fma(value5, sum51);
+          FloatVector value6 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x6 + column));
+          sum60 = weight0.fma(value6, sum60);
+          sum61 = weight1.fma(value6, sum61);
+          FloatVector value7 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x7 + column));
+          sum70 = weight0.fma(value7, sum70);
+          sum71 = weight1.fma(value7, sum71);
+        }
       }
+      columns += pairs * 8L;
     }
     store(sum00, sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
     store(sum01, sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
@@ -243,6 +275,8 @@ final class StripProduct {
       MemorySegment weights,
       long w0,
       long w1,
+      long[] runs,
+      int runCount,
       int pairs,
       MemorySegment x,
       long x0,
@@ -263,26 +297,31 @@ final class StripProduct {
     FloatVector sum21 = load(sums, to + 2 * ROW_BYTES + 1 * Lanes.BYTES);
     FloatVector sum30 = load(sums, to + 3 * ROW_BYTES + 0 * Lanes.BYTES);
     FloatVector sum31 = load(sums, to + 3 * ROW_BYTES + 1 * Lanes.BYTES);
-    for (int pair = 0; pair < pairs; pair++) {
-      for (int half = 0; half < 2; half++) {
-        long at = (long) pair * pairBytes + half * halfBytes;
-        int left = shift - shift * half;
-        long column = pair * 8L + half * 4L;
-        FloatVector weight0 = decode(weights, w0 + at, left, mask);
-        FloatVector weight1 = decode(weights, w1 + at, left, mask);
-        FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
-        sum00 = weight0.fma(value0, sum00);
-        sum01 = weight1.fma(value0, sum01);
-        FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + column));
-        sum10 = weight0.fma(value1, sum10);
-        sum11 = weight1.fma(value1, sum11);
-        FloatVector value2 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x2 + column));
-        sum20 = weight0.fma(value2, sum20);
-        sum21 = weight1.fma(value2, sum21);
-        FloatVector value3 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x3 + column));
-        sum30 = weight0.fma(value3, sum30);
-        sum31 = weight1.fma(value3, sum31);
+    long columns = 0;
+    for (int run = 0; run < runCount; run++) {
+      long start = runs[run];
+      for (int pair = 0; pair < pairs; pair++) {
+        for (int half = 0; half < 2; half++) {
+          long at = start + (long) pair * pairBytes + half * halfBytes;
+          int left = shift - shift * half;
+          long column = columns + pair * 8L + half * 4L;
+          FloatVector weight0 = decode(weights, w0 + at, left, mask);
+          FloatVector weight1 = decode(weights, w1 + at, left, mask);
+          FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
+          sum00 = weight0.fma(value0, sum00);
+          sum01 = weight1.fma(value0, sum01);
+          FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + column));
+          sum10 = weight0.fma(value1, sum10);
+          sum11 = weight1.fma(value1, sum11);
+          FloatVector value2 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x2 + column));
+          sum20 = weight0.fma(value2, sum20);
+          sum21 = weight1.fma(value2, sum21);
+          FloatVector value3 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x3 + column));
+          sum30 = weight0.fma(value3, sum30);
+          sum31 = weight1.fma(value3, sum31);
+        }
       }
+      columns += pairs * 8L;
     }
     store(sum00, sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
     store(sum01, sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
@@ -302,6 +341,8 @@ final class StripProduct {
       long w1,
       long w2,
       long w3,
+      long[] runs,
+      int runCount,
       int pairs,
       MemorySegment x,
       long x0,
@@ -330,36 +371,41 @@ final class StripProduct {
     FloatVector sum31 = load(sums, to + 3 * ROW_BYTES + 1 * Lanes.BYTES);
     FloatVector sum32 = load(sums, to + 3 * ROW_BYTES + 2 * Lanes.BYTES);
     FloatVector sum33 = load(sums, to + 3 * ROW_BYTES + 3 * Lanes.BYTES);
-    for (int pair = 0; pair < pairs; pair++) {
-      for (int half = 0; half < 2; half++) {
-        long at = (long) pair * pairBytes + half * halfBytes;
-        int left = shift - shift * half;
-        long column = pair * 8L + half * 4L;
-        FloatVector weight0 = decode(weights, w0 + at, left, mask);
-        FloatVector weight1 = decode(weights, w1 + at, left, mask);
-        FloatVector weight2 = decode(weights, w2 + at, left, mask);
-        FloatVector weight3 = decode(weights, w3 + at, left, mask);
-        FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
-        sum00 = weight0.fma(value0, sum00);
-        sum01 = weight1.fma(value0, sum01);
-        sum02 = weight2.fma(value0, sum02);
-        sum03 = weight3.fma(value0, sum03);
-        FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + column));
-        sum10 = weight0.fma(value1, sum10);
-        sum11 = weight1.fma(value1, sum11);
-        sum12 = weight2.fma(value1, sum12);
-        sum13 = weight3.fma(value1, sum13);
-        FloatVector value2 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x2 + column));
-        sum20 = weight0.fma(value2, sum20);
-        sum21 = weight1.fma(value2, sum21);
-        sum22 = weight2.fma(value2, sum22);
-        sum23 = weight3.fma(value2, sum23);
-        FloatVector value3 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x3 + column));
-        sum30 = weight0.fma(value3, sum30);
-        sum31 = weight1.fma(value3, sum31);
-        sum32 = weight2.fma(value3, sum32);
-        sum33 = weight3.fma(value3, sum33);
+    long columns = 0;
+    for (int run = 0; run < runCount; run++) {
+      long start = runs[run];
+      for (int pair = 0; pair < pairs; pair++) {
+        for (int half = 0; half < 2; half++) {
+          long at = start + (long) pair * pairBytes + half * halfBytes;
+          int left = shift - shift * half;
+          long column = columns + pair * 8L + half * 4L;
+          FloatVector weight0 = decode(weights, w0 + at, left, mask);
+          FloatVector weight1 = decode(weights, w1 + at, left, mask);
+          FloatVector weight2 = decode(weights, w2 + at, left, mask);
+          FloatVector weight3 = decode(weights, w3 + at, left, mask);
+          FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
+          sum00 = weight0.fma(value0, sum00);
+          sum01 = weight1.fma(value0, sum01);
+          sum02 = weight2.fma(value0, sum02);
+          sum03 = weight3.fma(value0, sum03);
+          FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + column));
+          sum10 = weight0.fma(value1, sum10);
+          sum11 = weight1.fma(value1, sum11);
+          sum12 = weight2.fma(value1, sum12);
+          sum13 = weight3.fma(value1, sum13);
+          FloatVector value2 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x2 + column));
+          sum20 = weight0.fma(value2, sum20);
+          sum21 = weight1.fma(value2, sum21);
+          sum22 = weight2.fma(value2, sum22);
+          sum23 = weight3.fma(value2, sum23);
+          FloatVector value3 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x3 + column));
+          sum30 = weight0.fma(value3, sum30);
+          sum31 = weight1.fma(value3, sum31);
+          sum32 = weight2.fma(value3, sum32);
+          sum33 = weight3.fma(value3, sum33);
+        }
       }
+      columns += pairs * 8L;
     }
     store(sum00, sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
     store(sum01, sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
@@ -387,6 +433,8 @@ final class StripProduct {
       long w1,
       long w2,
       long w3,
+      long[] runs,
+      int runCount,
       int pairs,
       MemorySegment x,
       long x0,
@@ -405,26 +453,31 @@ final class StripProduct {
     FloatVector sum11 = load(sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES);
     FloatVector sum12 = load(sums, to + 1 * ROW_BYTES + 2 * Lanes.BYTES);
     FloatVector sum13 = load(sums, to + 1 * ROW_BYTES + 3 * Lanes.BYTES);
-    for (int pair = 0; pair < pairs; pair++) {
-      for (int half = 0; half < 2; half++) {
-        long at = (long) pair * pairBytes + half * halfBytes;
-        int left = shift - shift * half;
-        long column = pair * 8L + half * 4L;
-        FloatVector weight0 = decode(weights, w0 + at, left, mask);
-        FloatVector weight1 = decode(weights, w1 + at, left, mask);
-        FloatVector weight2 = decode(weights, w2 + at, left, mask);
-        FloatVector weight3 = decode(weights, w3 + at, left, mask);
-        FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
-        sum00 = weight0.fma(value0, sum00);
-        sum01 = weight1.fma(value0, sum01);
-        sum02 = weight2.fma(value0, sum02);
-        sum03 = weight3.fma(value0, sum03);
-        FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + column));
-        sum10 = weight0.fma(value1, sum10);
-        sum11 = weight1.fma(value1, sum11);
-        sum12 = weight2.fma(value1, sum12);
-        sum13 = weight3.fma(value1, sum13);
+    long columns = 0;
+    for (int run = 0; run < runCount; run++) {
+      long start = runs[run];
+      for (int pair = 0; pair < pairs; pair++) {
+        for (int half = 0; half < 2; half++) {
+          long at = start + (long) pair * pairBytes + half * halfBytes;
+          int left = shift - shift * half;
+          long column = columns + pair * 8L + half * 4L;
+          FloatVector weight0 = decode(weights, w0 + at, left, mask);
+          FloatVector weight1 = decode(weights, w1 + at, left, mask);
+          FloatVector weight2 = decode(weights, w2 + at, left, mask);
+          FloatVector weight3 = decode(weights, w3 + at, left, mask);
+          FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
+          sum00 = weight0.fma(value0, sum00);
+          sum01 = weight1.fma(value0, sum01);
+          sum02 = weight2.fma(value0, sum02);
+          sum03 = weight3.fma(value0, sum03);
+          FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + column));
+          sum10 = weight0.fma(value1, sum10);
+          sum11 = weight1.fma(value1, sum11);
+          sum12 = weight2.fma(value1, sum12);
+          sum13 = weight3.fma(value1, sum13);
+        }
       }
+      columns += pairs * 8L;
     }
     store(sum00, sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
     store(sum01, sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
@@ -444,6 +497,8 @@ final class StripProduct {
       long w1,
       long w2,
       long w3,
+      long[] runs,
+      int runCount,
       int pairs,
       MemorySegment x,
       long x0,
@@ -457,21 +512,26 @@ final class StripProduct {
     FloatVector sum01 = load(sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
     FloatVector sum02 = load(sums, to + 0 * ROW_BYTES + 2 * Lanes.BYTES);
     FloatVector sum03 = load(sums, to + 0 * ROW_BYTES + 3 * Lanes.BYTES);
-    for (int pair = 0; pair < pairs; pair++) {
-      for (int half = 0; half < 2; half++) {
-        long at = (long) pair * pairBytes + half * halfBytes;
-        int left = shift - shift * half;
-        long column = pair * 8L + half * 4L;
-        FloatVector weight0 = decode(weights, w0 + at, left, mask);
-        FloatVector weight1 = decode(weights, w1 + at, left, mask);
-        FloatVector weight2 = decode(weights, w2 + at, left, mask);
-        FloatVector weight3 = decode(weights, w3 + at, left, mask);
-        FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
-        sum00 = weight0.fma(value0, sum00);
-        sum01 = weight1.fma(value0, sum01);
-        sum02 = weight2.fma(value0, sum02);
-        sum03 = weight3.fma(value0, sum03);
+    long columns = 0;
+    for (int run = 0; run < runCount; run++) {
+      long start = runs[run];
+      for (int pair = 0; pair < pairs; pair++) {
+        for (int half = 0; half < 2; half++) {
+          long at = start + (long) pair * pairBytes + half * halfBytes;
+          int left = shift - shift * half;
+          long column = columns + pair * 8L + half * 4L;
+          FloatVector weight0 = decode(weights, w0 + at, left, mask);
+          FloatVector weight1 = decode(weights, w1 + at, left, mask);
+          FloatVector weight2 = decode(weights, w2 + at, left, mask);
+          FloatVector weight3 = decode(weights, w3 + at, left, mask);
+          FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
+          sum00 = weight0.fma(value0, sum00);
+          sum01 = weight1.fma(value0, sum01);
+          sum02 = weight2.fma(value0, sum02);
+          sum03 = weight3.fma(value0, sum03);
+        }
       }
+      columns += pairs * 8L;
     }
     store(sum00, sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
     store(sum01, sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
