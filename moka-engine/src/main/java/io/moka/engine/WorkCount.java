@@ -1,6 +1,11 @@
 package io.moka.engine;
 
+import io.moka.checkpoint.Checkpoint;
 import io.moka.checkpoint.ModelConfig;
+import io.moka.checkpoint.ModelTensors;
+import io.moka.checkpoint.TensorInfo;
+import io.moka.checkpoint.TensorKey;
+import java.util.Optional;
 
 /**
  * What a step has to read and to compute, from the shapes alone. Weights count as stored;
@@ -27,39 +32,59 @@ public record WorkCount(
   /**
    * Counts a model.
    *
-   * @param config its shapes
-   * @param bytesPerWeight bytes of one stored weight
+   * @param checkpoint its shapes and formats
    * @return the counts
    */
-  public static WorkCount of(ModelConfig config, double bytesPerWeight) {
-    long hidden = config.hiddenSize();
-    long queries = (long) config.numAttentionHeads() * config.headDim();
-    long keys = (long) config.numKeyValueHeads() * config.headDim();
-    long attention = hidden * (queries + 2 * keys) + queries * hidden;
-    long expert = 3 * hidden * config.moe().moeIntermediateSize();
-    long attentionWeights = 0;
-    long expertWeights = 0;
-    long plainWeights = 0;
-    for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
-      attentionWeights += attention;
-      if (config.isMoe(layer)) {
-        attentionWeights += hidden * config.moe().numExperts();
-        expertWeights += expert;
-      } else {
-        plainWeights += 3 * hidden * config.intermediateSize();
-      }
+  public static WorkCount of(Checkpoint checkpoint) {
+    ModelConfig config = checkpoint.config();
+    Sum attention = new Sum();
+    Sum experts = new Sum();
+    Sum plain = new Sum();
+    Sum head = new Sum();
+    for (TensorKey key : ModelTensors.of(config).keySet()) {
+      Optional<Sum> sum =
+          switch (key.part()) {
+            case WQ, WK, WV, WO, ROUTER -> Optional.of(attention);
+            case GATE, UP, DOWN -> Optional.of(key.expert() < 0 ? plain : experts);
+            case HEAD -> Optional.of(head);
+            case EMBEDDING -> config.tieWordEmbeddings() ? Optional.of(head) : Optional.empty();
+            case FINAL_NORM,
+                ATTENTION_NORM,
+                WQ_BIAS,
+                WK_BIAS,
+                WV_BIAS,
+                WO_BIAS,
+                Q_NORM,
+                K_NORM,
+                MLP_NORM ->
+                Optional.empty();
+          };
+      sum.ifPresent(part -> part.add(checkpoint.describe(key)));
     }
-    long headWeights = hidden * config.vocabSize();
+    double oneExpert = 1.0 / config.moe().numExperts();
     double active =
-        attentionWeights + plainWeights + (double) expertWeights * config.moe().numExpertsPerTok();
+        attention.weights
+            + plain.weights
+            + experts.weights * oneExpert * config.moe().numExpertsPerTok();
+    double queries = (double) config.numAttentionHeads() * config.headDim();
     return new WorkCount(
-        (long) (attentionWeights * bytesPerWeight),
-        (long) (expertWeights * bytesPerWeight),
-        (long) (plainWeights * bytesPerWeight),
-        (long) (headWeights * bytesPerWeight),
+        attention.bytes,
+        (long) (experts.bytes * oneExpert),
+        plain.bytes,
+        head.bytes,
         2 * active,
-        2.0 * headWeights,
-        4.0 * queries * config.numHiddenLayers());
+        2.0 * head.weights,
+        4 * queries * config.numHiddenLayers());
+  }
+
+  private static final class Sum {
+    private long weights;
+    private long bytes;
+
+    void add(TensorInfo tensor) {
+      weights += tensor.elements();
+      bytes += tensor.bytes();
+    }
   }
 
   /**
