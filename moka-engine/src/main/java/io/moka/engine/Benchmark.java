@@ -13,8 +13,8 @@ import java.util.SplittableRandom;
 import java.util.function.Consumer;
 
 /**
- * Times a model: prefill of one prompt of random tokens from an empty cache, then decode of some sequences at
- * once, each of which is fed the tokens that its logits choose. One owner, one thread.
+ * Times a model: prefill of one prompt of random tokens from an empty cache, then decode of some
+ * sequences at once, each of which is fed the tokens that its logits choose. One owner, one thread.
  */
 public final class Benchmark {
   private static final long SEED = 42;
@@ -42,7 +42,8 @@ public final class Benchmark {
    * @param plan what was run
    * @param prefillSeconds time of the prompt, its logits included
    * @param decodeSeconds time of all steps
-   * @param expertsPerLayer different experts that a decode step used, averaged over layers and steps
+   * @param expertsPerLayer different experts that a decode step used, averaged over layers and
+   *     steps
    */
   public record Run(
       int run, Plan plan, double prefillSeconds, double decodeSeconds, double expertsPerLayer) {}
@@ -110,12 +111,7 @@ public final class Benchmark {
       boolean end = from + count == ids.length;
       batch.clear();
       batch.add(
-          ids,
-          from,
-          count,
-          from,
-          index -> index,
-          end ? Batch.Logits.LAST : Batch.Logits.NONE);
+          ids, from, count, from, index -> index, end ? Batch.Logits.LAST : Batch.Logits.NONE);
       model.forward(batch, cache);
     }
     model.logits(0, 1);
@@ -136,12 +132,7 @@ public final class Benchmark {
       batch.clear();
       for (int sequence = 0; sequence < tokens.length; sequence++) {
         batch.add(
-            tokens[sequence],
-            0,
-            1,
-            plan.context() + step,
-            tables[sequence],
-            Batch.Logits.LAST);
+            tokens[sequence], 0, 1, plan.context() + step, tables[sequence], Batch.Logits.LAST);
       }
       model.forward(batch, cache);
       chooseTokens(tokens);
