@@ -4,6 +4,11 @@ import io.moka.checkpoint.Checkpoint;
 import io.moka.checkpoint.HuggingFaceCheckpoint;
 import io.moka.checkpoint.ModelLocator;
 import io.moka.checkpoint.RandomCheckpoint;
+import io.moka.kernels.Kernels;
+import io.moka.kernels.KvType;
+import io.moka.kernels.cpu.vector.VectorKernels;
+import io.moka.kernels.reference.ReferenceKernels;
+import io.moka.model.TransformerOptions;
 import io.moka.moe.MoePath;
 import java.util.Locale;
 import java.util.Optional;
@@ -88,6 +93,23 @@ final class ModelOptions {
     REFERENCE
   }
 
+  @Option(
+      names = "--kv",
+      paramLabel = "TYPE",
+      defaultValue = "auto",
+      description =
+          "How the cache stores keys and values: auto, f32, f16 or bf16."
+              + " Default: ${DEFAULT-VALUE}. [MOKA_KV]")
+  private KvChoice kv = KvChoice.AUTO;
+
+  /** The words of {@code --kv}. */
+  enum KvChoice {
+    AUTO,
+    F32,
+    F16,
+    BF16
+  }
+
   ModelOptions(Environment environment) {
     this.environment = environment;
   }
@@ -99,6 +121,34 @@ final class ModelOptions {
         ? RandomCheckpoint.parse(dummy.get())
         : HuggingFaceCheckpoint.open(
             given().map(locator()::locate).orElseGet(environment::embeddedModel));
+  }
+
+  /** Loads the weights, with a bar on the terminal; the checkpoint stays the caller's. */
+  OpenModel load(Checkpoint checkpoint) {
+    try (Progress progress = new Progress(environment, "loading")) {
+      return OpenModel.load(checkpoint, newKernels(), transformerOptions(), progress);
+    }
+  }
+
+  private Kernels newKernels() {
+    return switch (kernels) {
+      case AUTO, VECTOR ->
+          new VectorKernels(threads.orElseGet(Runtime.getRuntime()::availableProcessors));
+      case REFERENCE -> new ReferenceKernels();
+    };
+  }
+
+  private TransformerOptions transformerOptions() {
+    return new TransformerOptions(moePath, !noPrefuse, forceRandomRouting);
+  }
+
+  /** How the cache stores keys and values. */
+  KvType kvType() {
+    return switch (kv) {
+      case AUTO, F16 -> KvType.F16;
+      case F32 -> KvType.F32;
+      case BF16 -> KvType.BF16;
+    };
   }
 
   /** What to call the model in output. */

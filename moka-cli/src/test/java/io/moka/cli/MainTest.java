@@ -32,7 +32,7 @@ class MainTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"inspect"})
+  @ValueSource(strings = {"inspect", "logits", "perplexity"})
   void showsTheHelpOfACommand(String command) {
     Result result = new Shell().run(command, "--help");
     assertThat(result.code()).isZero();

@@ -1,0 +1,166 @@
+package io.moka.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.moka.cli.Shell.Result;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class LogitsCommandTest {
+  private static final int TOKENS = 70;
+
+  @TempDir private Path folder;
+
+  @ParameterizedTest
+  @ValueSource(strings = {"qwen3moe-f16-odd", "qwen3moe-yarn", "mixtral-bf16-window24", ""})
+  void writesTheSameBitsHoweverItComputes(String golden) throws IOException {
+    List<String> model =
+        golden.isEmpty() ? List.of() : List.of(Shell.GOLDEN.resolve(golden).toString());
+    int vocabulary = golden.isEmpty() ? 1889 : 90;
+    Path ids = ids(vocabulary);
+    byte[] whole = logits(model, ids, "--threads", "2");
+    assertThat(whole.length % (TOKENS * Float.BYTES)).isZero();
+    assertThat(logits(model, ids, "--threads", "1")).isEqualTo(whole);
+    assertThat(logits(model, ids, "--chunk", "1")).isEqualTo(whole);
+    assertThat(logits(model, ids, "--chunk", "7", "--batch", "3")).isEqualTo(whole);
+    assertThat(logits(model, ids, "--batch", "17", "--threads", "3")).isEqualTo(whole);
+    assertThat(logits(model, ids, "--no-prefuse", "--chunk", "33")).isEqualTo(whole);
+  }
+
+  @Test
+  void agreesWithTheReferenceAndTheOtherPaths() throws IOException {
+    List<String> model = List.of(Shell.GOLDEN.resolve("qwen3moe-f32").toString());
+    Path ids = ids(100);
+    float[] fused = floats(logits(model, ids, "--kv", "f32"));
+    for (List<String> words :
+        List.of(
+            List.of("--moe-path", "sparse"),
+            List.of("--moe-path", "dense"),
+            List.of("--kernels", "reference"))) {
+      List<String> all = new ArrayList<>(words);
+      all.addAll(List.of("--kv", "f32"));
+      float[] other = floats(logits(model, ids, all.toArray(String[]::new)));
+      assertThat(other).hasSameSizeAs(fused);
+      double largest = 0;
+      double difference = 0;
+      for (int i = 0; i < fused.length; i++) {
+        largest = Math.max(largest, Math.abs(fused[i]));
+        difference = Math.max(difference, Math.abs(fused[i] - other[i]));
+      }
+      assertThat(difference / largest).as("%s", words).isLessThan(1e-4);
+    }
+  }
+
+  @Test
+  void showsTheRowsOfEachPassWhenAskedTo() throws IOException {
+    Result result =
+        new Shell()
+            .run(
+                "logits",
+                Shell.GOLDEN.resolve("qwen3moe-f32").toString(),
+                "--ids",
+                ids(100).toString(),
+                "--out",
+                folder.resolve("out").toString(),
+                "--chunk",
+                "50",
+                "--verbose");
+    assertThat(result.err().lines())
+        .containsExactly(
+            "forward: 50 rows of 1 sequences, 50 of this",
+            "forward: 20 rows of 1 sequences, 20 of this");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "[",
+        "[]",
+        "{}",
+        "3",
+        "null",
+        "[1,",
+        "[1] 2",
+        "[1.5]",
+        "[\"1\"]",
+        "[-1]",
+        "[[1]]",
+        "[1889]",
+        "[99999999999999999999999]",
+        "[null]"
+      })
+  void refusesIdsThatAreNone(String json) throws IOException {
+    Path file = Files.writeString(folder.resolve("bad.json"), json);
+    Path out = folder.resolve("out");
+    Result result = new Shell().run("logits", "--ids", file.toString(), "--out", out.toString());
+    assertThat(result.code()).as(result.err()).isEqualTo(1);
+    assertThat(result.err()).startsWith("moka: " + file);
+    assertThat(result.err().lines()).hasSize(1);
+    assertThat(out).doesNotExist();
+  }
+
+  @Test
+  void refusesWhatCannotBe() throws IOException {
+    String ids = ids(100).toString();
+    String out = folder.resolve("out").toString();
+    assertThat(new Shell().run("logits", "--ids", ids).code()).isEqualTo(2);
+    assertThat(new Shell().run("logits", "--out", out).code()).isEqualTo(2);
+    assertThat(new Shell().run("logits", "--ids", ids, "--out", out, "--chunk", "0").code())
+        .isEqualTo(2);
+    assertThat(new Shell().run("logits", "--ids", ids, "--out", out, "--batch", "0").code())
+        .isEqualTo(2);
+    assertThat(new Shell().run("logits", "--ids", "none", "--out", out).err())
+        .contains("none: there is no such file");
+    assertThat(new Shell().run("logits", "--ids", ids, "--out", folder.toString()).err())
+        .contains("is a folder");
+    Path tooLong =
+        Files.writeString(
+            folder.resolve("long.json"),
+            IntStream.range(0, 1025).mapToObj(i -> "1").collect(Collectors.joining(",", "[", "]")));
+    assertThat(new Shell().run("logits", "--ids", tooLong.toString(), "--out", out).err())
+        .contains("1025 tokens");
+    try (var files = Files.list(folder)) {
+      assertThat(files.map(file -> file.getFileName().toString()))
+          .containsExactlyInAnyOrder("ids.json", "long.json");
+    }
+  }
+
+  private Path ids(int vocabulary) throws IOException {
+    return Files.writeString(
+        folder.resolve("ids.json"),
+        IntStream.range(0, TOKENS)
+            .mapToObj(i -> Integer.toString(i * 31 % vocabulary))
+            .collect(Collectors.joining(", ", "[", "]")));
+  }
+
+  private byte[] logits(List<String> model, Path ids, String... words) throws IOException {
+    Path out = folder.resolve("out.f32");
+    List<String> all = new ArrayList<>(List.of("logits"));
+    all.addAll(model);
+    all.addAll(List.of("--ids", ids.toString(), "--out", out.toString()));
+    all.addAll(List.of(words));
+    Result result = new Shell().run(all.toArray(String[]::new));
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.out()).isEmpty();
+    assertThat(result.err()).isEmpty();
+    return Files.readAllBytes(out);
+  }
+
+  private static float[] floats(byte[] bytes) {
+    float[] floats = new float[bytes.length / Float.BYTES];
+    ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(floats);
+    return floats;
+  }
+}

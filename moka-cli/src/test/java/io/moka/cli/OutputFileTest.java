@@ -1,0 +1,63 @@
+package io.moka.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class OutputFileTest {
+  @TempDir private Path folder;
+
+  @Test
+  void replacesAFileOnlyWhenComplete() throws IOException {
+    Path file = Files.writeString(folder.resolve("file"), "old");
+    try (OutputFile output = OutputFile.create(file)) {
+      output.write(ByteBuffer.wrap(new byte[] {'n', 'e', 'w'}));
+      assertThat(file).hasContent("old");
+    }
+    assertThat(names()).containsExactly("file");
+    assertThat(file).hasContent("old");
+    try (OutputFile output = OutputFile.create(file)) {
+      output.write(ByteBuffer.wrap(new byte[] {'n', 'e', 'w'}));
+      output.complete();
+    }
+    assertThat(names()).containsExactly("file");
+    assertThat(file).hasContent("new");
+  }
+
+  @Test
+  void writesThroughALink() throws IOException {
+    Path file = Files.writeString(folder.resolve("file"), "old");
+    Path link = Files.createSymbolicLink(folder.resolve("link"), file);
+    try (OutputFile output = OutputFile.create(link)) {
+      output.write(ByteBuffer.wrap(new byte[] {'n', 'e', 'w'}));
+      output.complete();
+    }
+    assertThat(link).isSymbolicLink();
+    assertThat(file).hasContent("new");
+  }
+
+  @Test
+  void leavesDevicesWhatTheyAre() {
+    Path device = Path.of("/dev/null");
+    if (Files.isWritable(device)) {
+      try (OutputFile output = OutputFile.create(device)) {
+        output.write(ByteBuffer.wrap(new byte[] {1}));
+        output.complete();
+      }
+      assertThat(Files.isRegularFile(device)).isFalse();
+      assertThat(device).exists();
+    }
+  }
+
+  private List<String> names() throws IOException {
+    try (var files = Files.list(folder)) {
+      return files.map(file -> file.getFileName().toString()).toList();
+    }
+  }
+}
