@@ -7,6 +7,7 @@ import io.moka.kernels.FloatMath;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.Rows;
+import io.moka.kernels.Shapes;
 import io.moka.kernels.SlotMap;
 import io.moka.kernels.cpu.WorkerPool;
 import io.moka.weights.PackedMatrix;
@@ -166,11 +167,11 @@ final class AttentionJob implements WorkerPool.Job {
     }
     int end = (to + BLOCK - 1) / BLOCK;
     for (int block = from / BLOCK; block < end; ) {
-      long keys = cache.keysOffset(slots.block(row, block), kvHead);
+      long keys = cache.keysOffset(blockOf(row, block), kvHead);
       int blocks = equallySpaced(row, kvHead, block, end);
       long step = 0;
       if (blocks > 1) {
-        step = cache.keysOffset(slots.block(row, block + 1), kvHead) - keys;
+        step = cache.keysOffset(blockOf(row, block + 1), kvHead) - keys;
       }
       GroupProduct.multiply(
           format, data, keys, step, blocks, shape.headDim(), queries.data(), count, own);
@@ -182,6 +183,10 @@ final class AttentionJob implements WorkerPool.Job {
     }
   }
 
+  private int blockOf(int row, int index) {
+    return Shapes.block(slots, row, index, cache);
+  }
+
   /**
    * How many blocks, 1, 2 or 4, can be taken as strips at equal distances, as neighbours in memory
    * can.
@@ -190,11 +195,11 @@ final class AttentionJob implements WorkerPool.Job {
     if (block + 1 >= end) {
       return 1;
     }
-    long first = cache.keysOffset(slots.block(row, block), kvHead);
-    long step = cache.keysOffset(slots.block(row, block + 1), kvHead) - first;
+    long first = cache.keysOffset(blockOf(row, block), kvHead);
+    long step = cache.keysOffset(blockOf(row, block + 1), kvHead) - first;
     for (int i = 2; i < PackedMatrix.GROUP_STRIPS; i++) {
       if (block + i >= end
-          || cache.keysOffset(slots.block(row, block + i), kvHead) != first + i * step) {
+          || cache.keysOffset(blockOf(row, block + i), kvHead) != first + i * step) {
         return 2;
       }
     }
@@ -285,7 +290,7 @@ final class AttentionJob implements WorkerPool.Job {
     int firstBlock = from / BLOCK;
     int blocks = (to + BLOCK - 1) / BLOCK - firstBlock;
     for (int i = 0; i < blocks; i++) {
-      span.runs[i] = cache.valuesOffset(slots.block(row, firstBlock + i), kvHead);
+      span.runs[i] = cache.valuesOffset(blockOf(row, firstBlock + i), kvHead);
     }
     for (int i = 0; i < count; i++) {
       own.rows[i] = span.scores.offsetBytes(i) + (long) (firstBlock * BLOCK - start) * Float.BYTES;
@@ -349,7 +354,7 @@ final class AttentionJob implements WorkerPool.Job {
     @Override
     public void run(int row, int worker) {
       int position = slots.position(row);
-      int block = slots.block(row, position / BLOCK);
+      int block = Shapes.block(slots, row, position / BLOCK, cache);
       int slot = position % BLOCK;
       MemorySegment data = cache.layer(layer);
       for (int head = 0; head < shape.kvHeads(); head++) {

@@ -5,6 +5,7 @@ import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.RouterResult;
 import io.moka.kernels.Rows;
+import io.moka.kernels.Shapes;
 import io.moka.kernels.SlotMap;
 import io.moka.kernels.cpu.WorkerPool;
 import io.moka.weights.Activation;
@@ -57,32 +58,38 @@ public final class VectorKernels implements Kernels {
 
   @Override
   public void forEach(int count, IndexedBody body) {
+    Shapes.forEach(count);
     forEach.body = body;
     pool.run(count, forEach);
   }
 
   @Override
   public void embed(Tensor table, int[] ids, int rows, Rows out) {
+    Shapes.embed(table, ids, rows, out);
     rowJobs.embed(table, ids, rows, out);
   }
 
   @Override
   public void rmsNorm(Rows x, MemorySegment weight, float epsilon, int rows, int heads, Rows out) {
+    Shapes.rmsNorm(x, weight, rows, heads, out);
     rowJobs.rmsNorm(x, weight, epsilon, rows, heads, out);
   }
 
   @Override
   public void matmul(Rows x, PackedMatrix weights, MemorySegment bias, int rows, Rows out) {
+    Shapes.matmul(x, weights, bias, rows, out);
     pool.run(matmul.prepare(x, weights, bias, rows, out), matmul);
   }
 
   @Override
   public void add(Rows x, Rows y, int rows) {
+    Shapes.pair(x, y, rows);
     rowJobs.add(x, y, rows);
   }
 
   @Override
   public void rotate(Rows x, Rows angles, int rows, int heads) {
+    Shapes.rotate(x, angles, rows, heads);
     rowJobs.rotate(x, angles, rows, heads);
   }
 
@@ -95,6 +102,7 @@ public final class VectorKernels implements Kernels {
       SlotMap slots,
       AttentionShape shape,
       int rows) {
+    Shapes.store(keys, values, cache, layer, slots, shape, rows);
     attention.store(keys, values, cache, layer, slots, shape, rows);
   }
 
@@ -107,12 +115,14 @@ public final class VectorKernels implements Kernels {
       AttentionShape shape,
       int rows,
       Rows out) {
+    Shapes.attention(queries, cache, layer, slots, shape, rows, out);
     attention.attend(queries, cache, layer, slots, shape, rows, out);
   }
 
   @Override
   public void moe(
       Rows x, RouterResult routing, ExpertWeights weights, int rows, boolean accumulate, Rows out) {
+    Shapes.moe(x, routing, weights, rows, out);
     experts.moe(x, routing, weights, rows, accumulate, out);
   }
 
@@ -124,21 +134,25 @@ public final class VectorKernels implements Kernels {
       List<PackedMatrix> weights,
       int rows,
       Rows out) {
+    Shapes.groupedMatmul(x, perChoice, routing, weights, rows, out);
     experts.groupedMatmul(x, perChoice, routing, weights, rows, out);
   }
 
   @Override
   public void gate(Activation activation, Rows gate, Rows up, int rows) {
+    Shapes.pair(gate, up, rows);
     rowJobs.gate(activation, gate, up, rows);
   }
 
   @Override
   public void combine(Rows x, RouterResult routing, int rows, Rows out) {
+    Shapes.combine(x, routing, rows, out);
     rowJobs.combine(x, routing, rows, out);
   }
 
   @Override
   public void addScaled(Rows x, float[] scale, int rows, Rows out) {
+    Shapes.addScaled(x, scale, rows, out);
     rowJobs.addScaled(x, scale, rows, out);
   }
 
