@@ -91,4 +91,26 @@ public final class FloatMath {
     float inner = GELU_SCALE * Math.fma(GELU_CUBIC * x * x, x, x);
     return x / (1 + exp(-inner));
   }
+
+  /**
+   * log(1 + e^x), without overflow.
+   *
+   * @param x any float
+   * @return at least 0
+   */
+  public static float softplus(float x) {
+    float u = exp(-Math.abs(x));
+    // log(1 + u) = 2 artanh(s) with s = u / (2 + u) <= 1/3, by its series to the 17th power
+    float s = u / (2 + u);
+    float square = s * s;
+    float p = Math.fma(square, 1 / 17f, 1 / 15f);
+    p = Math.fma(square, p, 1 / 13f);
+    p = Math.fma(square, p, 1 / 11f);
+    p = Math.fma(square, p, 1 / 9f);
+    p = Math.fma(square, p, 1 / 7f);
+    p = Math.fma(square, p, 1 / 5f);
+    p = Math.fma(square, p, 1 / 3f);
+    p = Math.fma(square, p, 1);
+    return Math.max(x, 0) + 2 * s * p;
+  }
 }

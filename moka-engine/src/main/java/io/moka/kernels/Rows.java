@@ -1,5 +1,6 @@
 package io.moka.kernels;
 
+import io.moka.weights.NativeMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -40,7 +41,7 @@ public final class Rows {
       throw new IllegalArgumentException("no room for [" + capacity + ", " + columns + "]");
     }
     int stride = (columns + LANES - 1) / LANES * LANES + LANES;
-    MemorySegment data = arena.allocate((long) capacity * stride * Float.BYTES, 64);
+    MemorySegment data = NativeMemory.allocate(arena, (long) capacity * stride * Float.BYTES);
     return new Rows(data, capacity, columns, stride, 0);
   }
 

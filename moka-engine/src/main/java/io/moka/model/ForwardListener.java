@@ -2,6 +2,7 @@ package io.moka.model;
 
 import io.moka.kernels.RouterResult;
 import io.moka.kernels.Rows;
+import io.moka.moe.RoutingStats;
 
 /**
  * Sees what passes between the layers; for tests and statistics. Every method does nothing unless
@@ -10,6 +11,21 @@ import io.moka.kernels.Rows;
 public interface ForwardListener {
   /** Sees nothing. */
   ForwardListener NONE = new ForwardListener() {};
+
+  /**
+   * Counts which experts are chosen.
+   *
+   * @param stats where to
+   * @return a listener for {@link Transformer#listen}
+   */
+  static ForwardListener counting(RoutingStats stats) {
+    return new ForwardListener() {
+      @Override
+      public void routed(int layer, int rows, Rows logits, RouterResult routing) {
+        stats.record(layer, routing, rows);
+      }
+    };
+  }
 
   /**
    * The experts of a layer were chosen and have run.

@@ -1,6 +1,5 @@
 package io.moka.model;
 
-import io.moka.NumericalException;
 import io.moka.RequestException;
 import io.moka.checkpoint.Checkpoint;
 import io.moka.checkpoint.ModelConfig;
@@ -28,6 +27,9 @@ public final class Transformer implements AutoCloseable {
   /** How many rows of logits one call yields at most. */
   public static final int MAX_LOGIT_ROWS = 64;
 
+  /** Workspaces have a multiple of this many rows: batches that grow bit by bit replace few. */
+  private static final int ROWS_STEP = 64;
+
   private final ModelConfig config;
   private final Kernels kernels;
   private final TransformerOptions options;
@@ -40,6 +42,7 @@ public final class Transformer implements AutoCloseable {
   private final RopeAngles rope;
   private final Rows logitRows;
   private final Rows logits;
+  private final FiniteCheck finite;
   private final Kernels.IndexedBody fillAngles;
   private ForwardListener listener = ForwardListener.NONE;
   private Workspace space;
@@ -72,7 +75,8 @@ public final class Transformer implements AutoCloseable {
     this.rope = new RopeAngles(config);
     this.logitRows = Rows.allocate(arena, MAX_LOGIT_ROWS, config.hiddenSize());
     this.logits = Rows.allocate(arena, MAX_LOGIT_ROWS, config.vocabSize());
-    this.space = new Workspace(config, options.path(), 1);
+    this.finite = new FiniteCheck(kernels);
+    this.space = new Workspace(config, options.path(), ROWS_STEP);
     this.fillAngles = row -> rope.fill(batch, row, space.angles);
   }
 
@@ -88,7 +92,7 @@ public final class Transformer implements AutoCloseable {
    */
   public static Transformer load(
       Checkpoint checkpoint, Kernels kernels, TransformerOptions options, DoubleConsumer progress) {
-    MemoryNeed.check(checkpoint.config(), options);
+    MemoryNeed.check(checkpoint, options);
     Arena arena = Arena.ofShared();
     try (WeightLoader loader =
         new WeightLoader(checkpoint, options, arena, kernels.threads(), progress)) {
@@ -160,15 +164,18 @@ public final class Transformer implements AutoCloseable {
       int id = batch.ids()[row];
       if (id < 0 || id >= config.vocabSize()) {
         throw new RequestException(
-            "token id %d is not in the vocabulary of %d".formatted(id, config.vocabSize()));
+            "token id %d is not in the model's vocabulary; ids run from 0 to %d"
+                .formatted(id, config.vocabSize() - 1));
       }
     }
   }
 
   private void reserve(int rows) {
     if (rows > space.capacity) {
+      int capacity = Math.ceilDiv(rows, ROWS_STEP) * ROWS_STEP;
+      Workspace larger = new Workspace(config, options.path(), capacity);
       space.close();
-      space = new Workspace(config, options.path(), rows);
+      space = larger;
     }
     if (options.forceRandomRouting()) {
       for (int row = 0; row < rows; row++) {
@@ -231,7 +238,7 @@ public final class Transformer implements AutoCloseable {
    * @param first the first, counted among the wanted rows
    * @param count how many, at most {@link #MAX_LOGIT_ROWS}
    * @return [count, V]
-   * @throws NumericalException when one is NaN or infinite
+   * @throws io.moka.NumericalException when one is NaN or infinite
    */
   public Rows logits(int first, int count) {
     if (first < 0 || count < 0 || count > MAX_LOGIT_ROWS || first + count > batch.wanted()) {
@@ -248,23 +255,8 @@ public final class Transformer implements AutoCloseable {
           bytes);
     }
     kernels.matmul(logitRows, head, MemorySegment.NULL, count, logits);
-    for (int row = 0; row < count; row++) {
-      checkFinite(row);
-    }
+    finite.check(logits, count);
     return logits;
-  }
-
-  private void checkFinite(int row) {
-    // x - x is 0 for a finite x and NaN otherwise, and NaN stays in the sum
-    float sum = 0;
-    for (int id = 0; id < config.vocabSize(); id++) {
-      float x = logits.get(row, id);
-      sum += x - x;
-    }
-    if (sum != 0) {
-      throw new NumericalException(
-          "the model's logits are not finite; its weights are damaged, or too large for float32");
-    }
   }
 
   @Override

@@ -38,6 +38,7 @@ final class WeightLoader implements AutoCloseable {
   private final ModelConfig config;
   private final TransformerOptions options;
   private final Arena arena;
+  private final Router router;
   private final ExecutorService threads;
   private final DoubleConsumer progress;
   private final AtomicLong done = new AtomicLong();
@@ -53,6 +54,10 @@ final class WeightLoader implements AutoCloseable {
     this.config = checkpoint.config();
     this.options = options;
     this.arena = arena;
+    this.router =
+        new Router(
+            RoutingRule.softmax(config.moe().numExpertsPerTok(), config.moe().normTopkProb()),
+            config.moe().numExperts());
     this.threads = Executors.newFixedThreadPool(threads);
     this.progress = progress;
     this.total = ModelTensors.of(config).values().stream().mapToLong(Tensor::elements).sum();
@@ -114,15 +119,17 @@ final class WeightLoader implements AutoCloseable {
 
   private LayerWeights.Mlp moe(int layer) {
     ModelConfig.Moe moe = config.moe();
-    Future<PackedMatrix> router = threads.submit(() -> pack(get(Part.ROUTER, layer)));
+    Future<PackedMatrix> routerWeights = threads.submit(() -> pack(get(Part.ROUTER, layer)));
     ExpertWeights experts = experts(layer, 0, moe.numExperts(), moe.moeIntermediateSize());
-    Router routing =
-        new Router(
-            RoutingRule.softmax(moe.numExpertsPerTok(), moe.normTopkProb()),
-            moe.numExperts(),
-            new float[0]);
     return new LayerWeights.Moe(
-        new MoeLayer(layer, options.path(), await(router), routing, experts, Optional.empty()));
+        new MoeLayer(
+            layer,
+            options.path(),
+            await(routerWeights),
+            router,
+            new float[0],
+            experts,
+            Optional.empty()));
   }
 
   private LayerWeights.Mlp plain(int layer) {

@@ -16,6 +16,7 @@ public final class MoeLayer {
   private final MoePath path;
   private final PackedMatrix routerWeights;
   private final Router router;
+  private final float[] choiceBias;
   private final ExpertWeights experts;
   private final Optional<SharedExpert> shared;
 
@@ -25,7 +26,8 @@ public final class MoeLayer {
    * @param index the layer's number, for forced random routing
    * @param path the way through the experts; dense and sparse need gate and up apart
    * @param routerWeights [E, D]
-   * @param router the routing contract
+   * @param router the routing contract; layers may share it
+   * @param choiceBias E numbers added to the scores for choosing, or none
    * @param experts the routed experts
    * @param shared the expert that sees every row, if there is one
    */
@@ -34,6 +36,7 @@ public final class MoeLayer {
       MoePath path,
       PackedMatrix routerWeights,
       Router router,
+      float[] choiceBias,
       ExpertWeights experts,
       Optional<SharedExpert> shared) {
     if (path != MoePath.FUSED && !(experts.gateUp() instanceof Apart)) {
@@ -43,6 +46,7 @@ public final class MoeLayer {
     this.path = path;
     this.routerWeights = routerWeights;
     this.router = router;
+    this.choiceBias = choiceBias.clone();
     this.experts = experts;
     this.shared = shared;
   }
@@ -58,7 +62,7 @@ public final class MoeLayer {
    */
   public void forward(Kernels kernels, Rows x, int rows, MoeWorkspace space, Rows out) {
     kernels.matmul(x, routerWeights, MemorySegment.NULL, rows, space.routerLogits);
-    router.route(kernels, space.routerLogits, rows, space.routing);
+    router.route(kernels, space.routerLogits, choiceBias, rows, space.routing);
     runExperts(kernels, x, rows, space, out);
   }
 
@@ -86,7 +90,9 @@ public final class MoeLayer {
       case SPARSE -> sparse(kernels, x, rows, space, out);
       case FUSED -> kernels.moe(x, space.routing, experts, rows, false, out);
     }
-    shared.ifPresent(expert -> addShared(kernels, expert, x, rows, space, out));
+    if (shared.isPresent()) {
+      addShared(kernels, shared.get(), x, rows, space, out);
+    }
   }
 
   private void dense(Kernels kernels, Rows x, int rows, MoeWorkspace space, Rows out) {

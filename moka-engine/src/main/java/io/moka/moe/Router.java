@@ -15,7 +15,6 @@ public final class Router {
   private static final float SUM_GUARD = 1e-20f;
 
   private final RoutingRule rule;
-  private final float[] bias;
   private final int experts;
   private final Kernels.IndexedBody body = this::routeRow;
   private float[] scores = new float[0];
@@ -23,26 +22,22 @@ public final class Router {
   private float[] groupValues = new float[0];
   private boolean[] kepts = new boolean[0];
   private Rows logits;
+  private float[] bias = new float[0];
   private RouterResult result;
 
   /**
-   * A router of one layer shape.
+   * A router for all layers of one shape; they share its scratch.
    *
    * @param rule the contract
    * @param experts E, a multiple of the rule's groups
-   * @param bias added to the scores for choosing, never for weighing; E numbers, or none
    */
-  public Router(RoutingRule rule, int experts, float[] bias) {
+  public Router(RoutingRule rule, int experts) {
     int allowed = experts / rule.nGroup() * rule.topkGroup();
     if (experts % rule.nGroup() != 0 || rule.topK() > allowed) {
       throw new IllegalArgumentException("%d experts do not fit %s".formatted(experts, rule));
     }
-    if (bias.length != 0 && bias.length != experts) {
-      throw new IllegalArgumentException(bias.length + " biases for " + experts + " experts");
-    }
     this.rule = rule;
     this.experts = experts;
-    this.bias = bias.clone();
   }
 
   /**
@@ -50,10 +45,16 @@ public final class Router {
    *
    * @param kernels whose threads to use
    * @param routerLogits [T, E]
+   * @param choiceBias added to the scores for choosing, never for weighing ({@code
+   *     e_score_correction_bias}); E numbers, or none
    * @param rows T
    * @param out experts and weights, in descending order of weight
    */
-  public void route(Kernels kernels, Rows routerLogits, int rows, RouterResult out) {
+  public void route(
+      Kernels kernels, Rows routerLogits, float[] choiceBias, int rows, RouterResult out) {
+    if (choiceBias.length != 0 && choiceBias.length != experts) {
+      throw new IllegalArgumentException(choiceBias.length + " biases for " + experts + " experts");
+    }
     out.reserve(rows);
     if (scores.length < rows * experts) {
       scores = new float[rows * experts];
@@ -62,6 +63,7 @@ public final class Router {
       kepts = new boolean[rows * rule.nGroup()];
     }
     logits = routerLogits;
+    bias = choiceBias;
     result = out;
     kernels.forEach(rows, body);
   }
@@ -73,7 +75,8 @@ public final class Router {
       return;
     }
     for (int e = 0; e < experts; e++) {
-      choice[first + e] = scores[first + e] + (bias.length == 0 ? 0 : bias[e]);
+      float value = scores[first + e] + (bias.length == 0 ? 0 : bias[e]);
+      choice[first + e] = Float.isNaN(value) ? Float.NEGATIVE_INFINITY : value;
     }
     if (rule.nGroup() > 1) {
       excludeGroups(row, first);
@@ -106,7 +109,7 @@ public final class Router {
           switch (rule.score()) {
             case SOFTMAX -> FloatMath.exp(scores[e] - max);
             case SIGMOID -> FloatMath.sigmoid(scores[e]);
-            case SQRT_SOFTPLUS -> sqrtSoftplus(scores[e]);
+            case SQRT_SOFTPLUS -> (float) Math.sqrt(FloatMath.softplus(scores[e]));
           };
       sum += scores[e];
     }
@@ -116,12 +119,6 @@ public final class Router {
       }
     }
     return sum;
-  }
-
-  private static float sqrtSoftplus(float z) {
-    // log(1 + e^z) = max(z, 0) + log(1 + e^-|z|), which cannot overflow
-    double softplus = Math.max(z, 0) + StrictMath.log1p(StrictMath.exp(-Math.abs(z)));
-    return (float) Math.sqrt(softplus);
   }
 
   /** Leaves only the best groups; a group counts for the sum of its best two. */
@@ -169,12 +166,28 @@ public final class Router {
     return length == 1 ? best : best + second;
   }
 
+  /**
+   * The best k, best first: an expert passes another of a lower id only where it is strictly
+   * better. Should fewer than k be eligible, the lowest ids follow, so that none comes twice.
+   */
   private void choose(int row, int first) {
-    for (int rank = 0; rank < rule.topK(); rank++) {
-      int best = indexOfLargest(choice, first, experts);
-      result.set(row, rank, best, scores[first + best]);
-      choice[first + best] = Float.NEGATIVE_INFINITY;
+    int topK = rule.topK();
+    for (int e = 0; e < experts; e++) {
+      int rank = Math.min(e, topK);
+      while (rank > 0 && choice[first + e] > choice[first + result.expert(row, rank - 1)]) {
+        rank--;
+        if (rank + 1 < topK) {
+          move(row, rank, rank + 1);
+        }
+      }
+      if (rank < topK) {
+        result.set(row, rank, e, scores[first + e]);
+      }
     }
+  }
+
+  private void move(int row, int from, int to) {
+    result.set(row, to, result.expert(row, from), result.weight(row, from));
   }
 
   private void weigh(int row) {
@@ -198,7 +211,7 @@ public final class Router {
       float weight = result.weight(row, rank);
       int at = rank;
       for (; at > 0 && result.weight(row, at - 1) < weight; at--) {
-        result.set(row, at, result.expert(row, at - 1), result.weight(row, at - 1));
+        move(row, at - 1, at);
       }
       result.set(row, at, expert, weight);
     }
