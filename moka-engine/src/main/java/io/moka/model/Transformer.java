@@ -86,7 +86,7 @@ public final class Transformer implements AutoCloseable {
    * @param checkpoint the files; they stay open as long as the model, for the embedding table
    * @param kernels what computes; owned by the caller
    * @param options the path through the experts
-   * @param progress told the share done, from 0 to 1, from several threads
+   * @param progress told the share done, rising to 1; from several threads, one at a time
    * @return the model
    * @throws io.moka.ModelException when the weights do not fit this machine's memory
    */

@@ -26,7 +26,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.DoubleConsumer;
 
 /**
@@ -41,8 +40,8 @@ final class WeightLoader implements AutoCloseable {
   private final Router router;
   private final ExecutorService threads;
   private final DoubleConsumer progress;
-  private final AtomicLong done = new AtomicLong();
   private final double total;
+  private long done;
 
   WeightLoader(
       Checkpoint checkpoint,
@@ -60,7 +59,16 @@ final class WeightLoader implements AutoCloseable {
             config.moe().numExperts());
     this.threads = Executors.newFixedThreadPool(threads);
     this.progress = progress;
-    this.total = ModelTensors.of(config).values().stream().mapToLong(Tensor::elements).sum();
+    this.total =
+        ModelTensors.of(config).entrySet().stream()
+            .filter(tensor -> isPacked(tensor.getKey()))
+            .mapToLong(tensor -> Tensor.elements(tensor.getValue()))
+            .sum();
+  }
+
+  /** The embedding table stays as stored; where it is tied, the head is packed from it. */
+  private boolean isPacked(TensorKey key) {
+    return key.part() != Part.EMBEDDING || config.tieWordEmbeddings();
   }
 
   /** The weights of a layer. */
@@ -208,7 +216,11 @@ final class WeightLoader implements AutoCloseable {
 
   private void packed(Tensor tensor) {
     checkpoint.release(tensor);
-    progress.accept(done.addAndGet(Tensor.elements(tensor.shape())) / total);
+    // one at a time, so that the share never falls
+    synchronized (this) {
+      done += Tensor.elements(tensor.shape());
+      progress.accept(done / total);
+    }
   }
 
   private static <T> List<T> awaitAll(List<Future<T>> futures) {

@@ -22,6 +22,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 
 /** Whole models against values that another implementation computed. */
@@ -106,22 +107,43 @@ class GoldenModelTest {
 
   @ParameterizedTest
   @MethodSource("folders")
-  void chunksAndCompanyChangeNoBit(Path folder) throws IOException {
+  void chunksAndCompanyChangeNoBitOnAnyPath(Path folder) throws IOException {
     JsonNode sequences = GoldenTensors.json(folder.resolve("expected.json")).get("sequences");
     int[] ids = GoldenTensors.ids(sequences.get(1).get("input_ids"));
-    try (HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(folder);
-        Kernels one = new VectorKernels(1);
-        Kernels two = new VectorKernels(2);
-        Transformer alone =
-            Transformer.load(checkpoint, one, TransformerOptions.DEFAULT, share -> {});
-        Transformer model =
-            Transformer.load(checkpoint, two, TransformerOptions.DEFAULT, share -> {});
-        KvCache cache = model.newCache(KvType.F32, 400)) {
-      float[] whole = Forward.logits(alone, cache, ids, ids.length);
-      for (int chunk : new int[] {1, 7, 64, ids.length}) {
-        assertThat(Forward.logits(model, cache, ids, chunk)).as("chunk %d", chunk).isEqualTo(whole);
+    for (TransformerOptions options : PATHS) {
+      try (HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(folder);
+          Kernels one = new VectorKernels(1);
+          Kernels two = new VectorKernels(2);
+          Transformer alone = Transformer.load(checkpoint, one, options, share -> {});
+          Transformer model = Transformer.load(checkpoint, two, options, share -> {});
+          KvCache cache = model.newCache(KvType.F32, 400)) {
+        float[] whole = Forward.logits(alone, cache, ids, ids.length);
+        for (int chunk : new int[] {1, 7, 64, ids.length}) {
+          assertThat(Forward.logits(model, cache, ids, chunk))
+              .as("%s, chunk %d", options, chunk)
+              .isEqualTo(whole);
+        }
+        assertThat(Forward.logitsInCompany(model, cache, ids, 5))
+            .as("%s, in company", options)
+            .isEqualTo(whole);
       }
-      assertThat(Forward.logitsInCompany(model, cache, ids, 5)).isEqualTo(whole);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void theEmbeddedModelTellsItsTale(int threads) throws IOException {
+    JsonNode reference =
+        GoldenTensors.json(Path.of("src/test/resources/fairytales-moe/reference.json"));
+    int[] expected = GoldenTensors.ids(reference.get("greedy_ids"));
+    try (HuggingFaceCheckpoint checkpoint =
+            HuggingFaceCheckpoint.open(Path.of("../models/fairytales-moe"));
+        Kernels kernels = new VectorKernels(threads);
+        Transformer model =
+            Transformer.load(checkpoint, kernels, TransformerOptions.DEFAULT, share -> {});
+        KvCache cache = model.newCache(KvType.F32, 8)) {
+      int[] prompt = GoldenTensors.ids(reference.get("prompt_ids"));
+      assertThat(Forward.greedy(model, cache, prompt, expected.length)).isEqualTo(expected);
     }
   }
 
