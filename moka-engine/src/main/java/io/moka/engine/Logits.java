@@ -5,10 +5,12 @@ import io.moka.kernels.Rows;
 import io.moka.model.Batch;
 import io.moka.model.Transformer;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 
 /** Runs texts through the model without generating, for every token's logits. */
 public final class Logits {
   private final EngineState state;
+  private final Cancellation cancellation;
   private final Batch batch = new Batch();
 
   /** Takes the logits of one position. */
@@ -28,9 +30,11 @@ public final class Logits {
    * Creates the service.
    *
    * @param state what it works on; owned by the caller
+   * @param cancellation ends it early
    */
-  public Logits(EngineState state) {
+  public Logits(EngineState state, Cancellation cancellation) {
     this.state = state;
+    this.cancellation = cancellation;
   }
 
   /**
@@ -41,6 +45,7 @@ public final class Logits {
    * @throws RequestException when the text is empty or longer than the context, or an id is not in
    *     the vocabulary
    * @throws io.moka.NumericalException when the model yields no usable numbers
+   * @throws CancellationException when it was cancelled; a step that runs is still completed
    */
   public void forEach(List<Integer> ids, RowConsumer consumer) {
     if (ids.isEmpty()) {
@@ -49,6 +54,9 @@ public final class Logits {
     Sequence sequence = new Sequence(state.checked(ids));
     try {
       while (sequence.pending() > 0) {
+        if (cancellation.isCancelled()) {
+          throw new CancellationException("computing logits was cancelled");
+        }
         int from = sequence.length() - sequence.pending();
         batch.clear();
         int rows = Math.min(state.chunkRows(), sequence.pending());

@@ -64,7 +64,19 @@ public final class KvCache implements AutoCloseable {
    * @return the count
    */
   public long blockBytes() {
-    return kvHeads * (keysBytes() + valuesBytes());
+    return blockBytes(type, kvHeads, headDim);
+  }
+
+  /**
+   * Bytes that one block takes in one layer of a cache that is still to be made.
+   *
+   * @param type how numbers are stored
+   * @param kvHeads K
+   * @param headDim d
+   * @return the count
+   */
+  public static long blockBytes(KvType type, int kvHeads, int headDim) {
+    return kvHeads * (keysBytes(type, headDim) + valuesBytes(type, headDim));
   }
 
   /**
@@ -130,7 +142,7 @@ public final class KvCache implements AutoCloseable {
    * @return bytes
    */
   public long keysOffset(int block, int head) {
-    return block * blockBytes() + head * (keysBytes() + valuesBytes());
+    return block * blockBytes() + head * (keysBytes() + valuesBytes(type, headDim));
   }
 
   /**
@@ -182,11 +194,16 @@ public final class KvCache implements AutoCloseable {
   }
 
   private long keysBytes() {
+    return keysBytes(type, headDim);
+  }
+
+  private static long keysBytes(KvType type, int headDim) {
     return PackedMatrix.stripBytes(type.format(), headDim);
   }
 
-  private long valuesBytes() {
-    return (headDim + PackedMatrix.STRIP_ROWS - 1) / PackedMatrix.STRIP_ROWS * valueStripBytes();
+  private static long valuesBytes(KvType type, int headDim) {
+    int strips = (headDim + PackedMatrix.STRIP_ROWS - 1) / PackedMatrix.STRIP_ROWS;
+    return strips * PackedMatrix.stripBytes(type.format(), BLOCK_TOKENS);
   }
 
   @Override

@@ -219,7 +219,7 @@ class StepLoopTest {
     List<Integer> text = prompt(9, 150);
     EngineState state = new EngineState(model, blocks, CONTEXT, 100);
     List<Integer> positions = new ArrayList<>();
-    new Logits(state)
+    new Logits(state, new Cancellation())
         .forEach(
             text,
             (position, rows, row) -> {
@@ -231,14 +231,15 @@ class StepLoopTest {
             });
     assertThat(positions).isEqualTo(IntStream.range(0, 150).boxed().toList());
     assertThat(blocks.available()).isEqualTo(BLOCKS);
-    assertThatThrownBy(() -> new Logits(state).forEach(List.of(), (p, rows, row) -> {}))
+    assertThatThrownBy(
+            () -> new Logits(state, new Cancellation()).forEach(List.of(), (p, rows, row) -> {}))
         .isInstanceOf(RequestException.class);
   }
 
   @Test
   void perplexityCountsEveryPredictionOfFullWindows() {
     List<Integer> text = prompt(10, 35);
-    Logits logits = new Logits(new EngineState(model, blocks, CONTEXT, 4));
+    Logits logits = new Logits(new EngineState(model, blocks, CONTEXT, 4), new Cancellation());
     double nll = 0;
     for (int window = 0; window < 3; window++) {
       for (int i = 0; i < 10; i++) {

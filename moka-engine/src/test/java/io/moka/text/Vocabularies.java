@@ -12,7 +12,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /** The vocabularies under src/test/resources/tokenizers, and the small one of the demo model. */
-final class Vocabularies {
+public final class Vocabularies {
   static final Path DEMO = Path.of("..", "models", "fairytales-moe");
 
   /** Opened once for all tests of the module; they end with the process. */
@@ -22,7 +22,7 @@ final class Vocabularies {
 
   private Vocabularies() {}
 
-  static Tokenizer open(String name) {
+  public static Tokenizer open(String name) {
     return OPEN.computeIfAbsent(
         name,
         n -> {
