@@ -1,0 +1,161 @@
+package io.moka;
+
+import io.moka.kernels.KernelChoice;
+import io.moka.kernels.KvType;
+import io.moka.moe.MoePath;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.function.DoubleConsumer;
+
+/**
+ * How a model is loaded.
+ *
+ * @param threads threads that compute, from 1 to 1024; empty for one for each processor
+ * @param kernels what computes
+ * @param moePath the way through the experts
+ * @param prefuse whether the experts' gate and up are joined once, at load; false joins them in
+ *     each step, to show what that costs, and is for {@link MoePath#FUSED} alone
+ * @param forceRandomRouting for load tests: each token goes to experts drawn from a generator
+ * @param kvType how keys and values are stored; empty for what suits the weights
+ * @param contextLength the longest text in tokens; empty for the model's, as far as memory goes
+ * @param progress told the share loaded, from 0 to 1, from several threads
+ */
+public record LoadOptions(
+    OptionalInt threads,
+    KernelChoice kernels,
+    MoePath moePath,
+    boolean prefuse,
+    boolean forceRandomRouting,
+    Optional<KvType> kvType,
+    OptionalInt contextLength,
+    DoubleConsumer progress) {
+
+  /** Fastest kernels, fused path, experts joined at load. */
+  public static final LoadOptions DEFAULT =
+      new LoadOptions(
+          OptionalInt.empty(),
+          KernelChoice.AUTO,
+          MoePath.FUSED,
+          true,
+          false,
+          Optional.empty(),
+          OptionalInt.empty(),
+          share -> {});
+
+  /**
+   * Checks the ranges.
+   *
+   * @throws RequestException when a value is out of its range, or values do not go together
+   */
+  public LoadOptions {
+    if (threads.isPresent() && (threads.getAsInt() < 1 || threads.getAsInt() > 1024)) {
+      throw new RequestException("threads must be from 1 to 1024, not " + threads.getAsInt());
+    }
+    if (contextLength.isPresent() && contextLength.getAsInt() < 1) {
+      throw new RequestException(
+          "contextLength must be at least 1, not " + contextLength.getAsInt());
+    }
+    if (!prefuse && moePath != MoePath.FUSED) {
+      throw new RequestException("prefuse can be off only with moePath FUSED, not " + moePath);
+    }
+  }
+
+  /**
+   * Sets the threads.
+   *
+   * @param value threads that compute
+   * @return a changed copy
+   */
+  public LoadOptions withThreads(int value) {
+    return new LoadOptions(
+        OptionalInt.of(value),
+        kernels,
+        moePath,
+        prefuse,
+        forceRandomRouting,
+        kvType,
+        contextLength,
+        progress);
+  }
+
+  /**
+   * Sets what computes.
+   *
+   * @param value the kernels
+   * @return a changed copy
+   */
+  public LoadOptions withKernels(KernelChoice value) {
+    return new LoadOptions(
+        threads, value, moePath, prefuse, forceRandomRouting, kvType, contextLength, progress);
+  }
+
+  /**
+   * Sets the way through the experts.
+   *
+   * @param path the way
+   * @param prefused whether gate and up are joined at load
+   * @return a changed copy
+   */
+  public LoadOptions withMoePath(MoePath path, boolean prefused) {
+    return new LoadOptions(
+        threads, kernels, path, prefused, forceRandomRouting, kvType, contextLength, progress);
+  }
+
+  /**
+   * Sets whether experts are drawn.
+   *
+   * @param value true for load tests
+   * @return a changed copy
+   */
+  public LoadOptions withForceRandomRouting(boolean value) {
+    return new LoadOptions(
+        threads, kernels, moePath, prefuse, value, kvType, contextLength, progress);
+  }
+
+  /**
+   * Sets how keys and values are stored.
+   *
+   * @param value the type
+   * @return a changed copy
+   */
+  public LoadOptions withKvType(KvType value) {
+    return new LoadOptions(
+        threads,
+        kernels,
+        moePath,
+        prefuse,
+        forceRandomRouting,
+        Optional.of(value),
+        contextLength,
+        progress);
+  }
+
+  /**
+   * Sets the longest text.
+   *
+   * @param tokens prompt and answer together
+   * @return a changed copy
+   */
+  public LoadOptions withContextLength(int tokens) {
+    return new LoadOptions(
+        threads,
+        kernels,
+        moePath,
+        prefuse,
+        forceRandomRouting,
+        kvType,
+        OptionalInt.of(tokens),
+        progress);
+  }
+
+  /**
+   * Sets who hears how far loading is.
+   *
+   * @param listener told the share loaded, from 0 to 1, from several threads
+   * @return a changed copy
+   */
+  public LoadOptions withProgress(DoubleConsumer listener) {
+    return new LoadOptions(
+        threads, kernels, moePath, prefuse, forceRandomRouting, kvType, contextLength, listener);
+  }
+}
