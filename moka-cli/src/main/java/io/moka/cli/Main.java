@@ -51,6 +51,7 @@ public final class Main implements Runnable {
 
   private static Map<String, Function<Environment, Object>> commands() {
     Map<String, Function<Environment, Object>> commands = new LinkedHashMap<>();
+    commands.put("bench", BenchCommand::new);
     commands.put("inspect", InspectCommand::new);
     commands.put("logits", LogitsCommand::new);
     commands.put("perplexity", PerplexityCommand::new);

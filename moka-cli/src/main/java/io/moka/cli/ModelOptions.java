@@ -4,10 +4,8 @@ import io.moka.checkpoint.Checkpoint;
 import io.moka.checkpoint.HuggingFaceCheckpoint;
 import io.moka.checkpoint.ModelLocator;
 import io.moka.checkpoint.RandomCheckpoint;
-import io.moka.kernels.Kernels;
+import io.moka.kernels.KernelChoice;
 import io.moka.kernels.KvType;
-import io.moka.kernels.cpu.vector.VectorKernels;
-import io.moka.kernels.reference.ReferenceKernels;
 import io.moka.model.TransformerOptions;
 import io.moka.moe.MoePath;
 import java.util.Locale;
@@ -86,13 +84,6 @@ final class ModelOptions {
               + " Default: ${DEFAULT-VALUE}. [MOKA_KERNELS]")
   private KernelChoice kernels = KernelChoice.AUTO;
 
-  /** The words of {@code --kernels}. */
-  enum KernelChoice {
-    AUTO,
-    VECTOR,
-    REFERENCE
-  }
-
   @Option(
       names = "--kv",
       paramLabel = "TYPE",
@@ -125,20 +116,23 @@ final class ModelOptions {
 
   /** Loads the weights, with a bar on the terminal; the checkpoint stays the caller's. */
   OpenModel load(Checkpoint checkpoint) {
+    return load(checkpoint, transformerOptions());
+  }
+
+  /** As {@link #load(Checkpoint)}, by another path through the experts. */
+  OpenModel load(Checkpoint checkpoint, TransformerOptions options) {
     try (Progress progress = new Progress(environment, "loading")) {
-      return OpenModel.load(checkpoint, newKernels(), transformerOptions(), progress);
+      return OpenModel.load(checkpoint, kernels.open(threads()), options, progress);
     }
   }
 
-  private Kernels newKernels() {
-    return switch (kernels) {
-      case AUTO, VECTOR ->
-          new VectorKernels(threads.orElseGet(Runtime.getRuntime()::availableProcessors));
-      case REFERENCE -> new ReferenceKernels();
-    };
+  /** Threads that compute. */
+  int threads() {
+    return threads.orElseGet(Runtime.getRuntime()::availableProcessors);
   }
 
-  private TransformerOptions transformerOptions() {
+  /** The path through the experts. */
+  TransformerOptions transformerOptions() {
     return new TransformerOptions(moePath, !noPrefuse, forceRandomRouting);
   }
 

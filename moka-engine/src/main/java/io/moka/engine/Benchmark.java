@@ -8,6 +8,7 @@ import io.moka.kernels.Rows;
 import io.moka.model.Batch;
 import io.moka.model.ForwardListener;
 import io.moka.model.Transformer;
+import io.moka.moe.RoutingStats;
 import java.util.BitSet;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
@@ -22,7 +23,7 @@ public final class Benchmark {
   private final Transformer model;
   private final Plan plan;
   private final Batch batch = new Batch();
-  private final ExpertCount experts = new ExpertCount();
+  private final ExpertCount experts;
 
   /**
    * What to run.
@@ -57,6 +58,9 @@ public final class Benchmark {
   public Benchmark(Transformer model, Plan plan) {
     this.model = model;
     this.plan = plan;
+    ModelConfig config = model.config();
+    this.experts =
+        new ExpertCount(new RoutingStats(config.numHiddenLayers(), config.moe().numExperts()));
     model.listen(experts);
   }
 
@@ -84,6 +88,15 @@ public final class Benchmark {
         }
       }
     }
+  }
+
+  /**
+   * How evenly the experts were used, over all runs, prefill and decode.
+   *
+   * @return counts of each layer
+   */
+  public RoutingStats routing() {
+    return experts.stats;
   }
 
   /** Fills each sequence's cache; returns the token that each decodes first. */
@@ -168,9 +181,14 @@ public final class Benchmark {
 
   /** Counts the different experts of each step and layer. */
   private static final class ExpertCount implements ForwardListener {
+    private final RoutingStats stats;
     private final BitSet seen = new BitSet();
     private long sum;
     private long layers;
+
+    ExpertCount(RoutingStats stats) {
+      this.stats = stats;
+    }
 
     @Override
     public void routed(int layer, int rows, Rows logits, RouterResult routing) {
@@ -180,6 +198,7 @@ public final class Benchmark {
           seen.set(routing.expert(row, rank));
         }
       }
+      stats.record(layer, routing, rows);
       sum += seen.cardinality();
       layers++;
     }

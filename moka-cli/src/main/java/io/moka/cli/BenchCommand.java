@@ -1,0 +1,167 @@
+package io.moka.cli;
+
+import io.moka.MokaException;
+import io.moka.checkpoint.Checkpoint;
+import io.moka.checkpoint.CheckpointWriter;
+import io.moka.engine.Benchmark;
+import io.moka.engine.WorkCount;
+import io.moka.kernels.cpu.vector.RoofProbe;
+import io.moka.kernels.cpu.vector.RoofProbe.Roof;
+import io.moka.model.TransformerOptions;
+import io.moka.moe.MoePath;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code moka bench}: how fast a model is, and how near the machine's limit. */
+@Command(
+    name = "bench",
+    description =
+        "Times prefill and decode, and gives each as a share of what this machine reads and"
+            + " computes, measured in the same run.",
+    footer = {
+      "",
+      "Examples:",
+      "  moka bench path/to/model",
+      "  moka bench --dummy qwen3-30b-a3b:layers=8 --threads 2",
+      "  moka bench --dummy qwen3-30b-a3b:layers=2 --compare-paths --prompt 512 --decode 32",
+      "  moka bench --dummy qwen3-30b-a3b:layers=4 --write folder",
+    })
+final class BenchCommand implements Runnable {
+  /** Several times the last-level cache of any processor we know. */
+  private static final long PROBE_BYTES = 1L << 30;
+
+  private final Environment environment;
+
+  @Mixin private final CommonOptions common = new CommonOptions();
+  @Mixin private final ModelOptions model;
+
+  @Option(
+      names = "--prompt",
+      paramLabel = "N",
+      defaultValue = "512",
+      description = "Tokens of the prompt; 0 for none. Default: ${DEFAULT-VALUE}.")
+  private int prompt = 512;
+
+  @Option(
+      names = "--decode",
+      paramLabel = "N",
+      defaultValue = "64",
+      description = "Decode steps; 0 for none. Default: ${DEFAULT-VALUE}.")
+  private int decode = 64;
+
+  @Option(
+      names = "--runs",
+      paramLabel = "N",
+      defaultValue = "3",
+      description = "Measured runs, after one that is not. Default: ${DEFAULT-VALUE}.")
+  private int runs = 3;
+
+  @Option(
+      names = "--parallel",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "Sequences in a decode step. Default: ${DEFAULT-VALUE}.")
+  private int parallel = 1;
+
+  @Option(
+      names = "--depth",
+      paramLabel = "N",
+      defaultValue = "0",
+      description =
+          "Positions in each sequence's cache when decode begins. Default: ${DEFAULT-VALUE}.")
+  private int depth;
+
+  @Option(names = "--json", description = "Write a line of JSON for each run.")
+  private boolean json;
+
+  @Option(
+      names = "--compare-paths",
+      description =
+          "Load and time the paths through the experts one after the other: sparse, fused joining"
+              + " in each step, fused and prefused.")
+  private boolean comparePaths;
+
+  @Option(names = "--routing-stats", description = "Say how evenly decode used the experts.")
+  private boolean routingStats;
+
+  @Option(
+      names = "--write",
+      paramLabel = "FOLDER",
+      description = "Write the model to FOLDER as a Hugging Face checkpoint, and time nothing.")
+  private Optional<Path> write = Optional.empty();
+
+  BenchCommand(Environment environment) {
+    this.environment = environment;
+    this.model = new ModelOptions(environment);
+  }
+
+  @Override
+  public void run() {
+    check("--prompt", prompt, 0);
+    check("--decode", decode, 0);
+    check("--runs", runs, 1);
+    check("--parallel", parallel, 1);
+    check("--depth", depth, 0);
+    if (prompt == 0 && decode == 0) {
+      throw model.usage("--prompt 0 and --decode 0 leave nothing to time");
+    }
+    try (Checkpoint checkpoint = model.openCheckpoint()) {
+      if (write.isPresent()) {
+        CheckpointWriter.write(checkpoint, write.get());
+        environment.err().println("wrote " + model.name() + " to " + write.get());
+        return;
+      }
+      Roof roof = RoofProbe.measure(model.threads(), PROBE_BYTES);
+      BenchReport report =
+          new BenchReport(environment, model.name(), WorkCount.of(checkpoint), roof, json);
+      for (TransformerOptions options : paths()) {
+        time(checkpoint, options, report);
+      }
+      report.finish(() -> RoofProbe.measure(model.threads(), PROBE_BYTES));
+    }
+  }
+
+  private void check(String option, int value, int least) {
+    if (value < least) {
+      throw model.usage(option + " must be at least " + least + ", not " + value);
+    }
+  }
+
+  private List<TransformerOptions> paths() {
+    TransformerOptions chosen = model.transformerOptions();
+    if (!comparePaths) {
+      return List.of(chosen);
+    }
+    boolean random = chosen.forceRandomRouting();
+    return List.of(
+        new TransformerOptions(MoePath.SPARSE, false, random),
+        new TransformerOptions(MoePath.FUSED, false, random),
+        new TransformerOptions(MoePath.FUSED, true, random));
+  }
+
+  private void time(Checkpoint checkpoint, TransformerOptions options, BenchReport report) {
+    try (OpenModel open = model.load(checkpoint, options)) {
+      Benchmark.Plan plan = new Benchmark.Plan(prompt, decode, runs, parallel, depth);
+      Benchmark benchmark = new Benchmark(open.transformer(), plan);
+      List<Benchmark.Run> finished = new ArrayList<>();
+      report.begin(open.kernels().description(), options);
+      benchmark.run(
+          model.kvType(),
+          run -> {
+            finished.add(run);
+            report.run(run);
+          });
+      report.end(finished);
+      if (routingStats) {
+        report.routing(benchmark.routing());
+      }
+    } catch (ArithmeticException e) {
+      throw new MokaException("the sizes asked for do not fit a cache", e);
+    }
+  }
+}
