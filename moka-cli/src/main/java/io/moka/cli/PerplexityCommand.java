@@ -3,6 +3,7 @@ package io.moka.cli;
 import io.moka.RequestException;
 import io.moka.checkpoint.Checkpoint;
 import io.moka.engine.BlockAllocator;
+import io.moka.engine.Cancellation;
 import io.moka.engine.EngineState;
 import io.moka.engine.Forward;
 import io.moka.engine.Logits;
@@ -118,7 +119,7 @@ final class PerplexityCommand implements Runnable {
               new BlockAllocator(blocks),
               window,
               EngineState.DEFAULT_CHUNK_ROWS);
-      return Perplexity.measure(new Logits(state), tokens, window);
+      return Perplexity.measure(new Logits(state, new Cancellation()), tokens, window);
     }
   }
 
