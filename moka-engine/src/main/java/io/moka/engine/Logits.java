@@ -27,6 +27,15 @@ public final class Logits {
   }
 
   /**
+   * Creates the service; nobody ends it early.
+   *
+   * @param state what it works on; owned by the caller
+   */
+  public Logits(EngineState state) {
+    this(state, new Cancellation());
+  }
+
+  /**
    * Creates the service.
    *
    * @param state what it works on; owned by the caller

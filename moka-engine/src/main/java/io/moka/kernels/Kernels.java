@@ -13,6 +13,9 @@ import java.util.List;
  * that row alone: neither on the other rows, nor on how many there are, nor on the number of
  * threads. No call allocates.
  *
+ * <p>Columns of the input of a product are read in pairs: where their number is odd, the float
+ * after the last counts for nothing but has to be finite, as the padding of {@link Rows} is.
+ *
  * <p>Sizes that do not fit each other are the caller's bug and end in an {@link
  * IllegalArgumentException} or an {@link IndexOutOfBoundsException}, never in a wrong result.
  */

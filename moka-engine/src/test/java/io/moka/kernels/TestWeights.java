@@ -1,0 +1,125 @@
+package io.moka.kernels;
+
+import io.moka.weights.Activation;
+import io.moka.weights.ExpertWeights;
+import io.moka.weights.ExpertWeights.Apart;
+import io.moka.weights.ExpertWeights.Joined;
+import io.moka.weights.JoinedMatrix;
+import io.moka.weights.MatrixView;
+import io.moka.weights.PackedMatrix;
+import io.moka.weights.Packer;
+import io.moka.weights.Tensor;
+import io.moka.weights.WeightFormat;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Random weights, routings and vectors. */
+final class TestWeights {
+  private TestWeights() {}
+
+  /**
+   * A matrix of small numbers; one in 16 is a zero of either sign, {@code extreme} or its negative,
+   * or so small that binary16 holds it as a subnormal.
+   */
+  static Tensor tensor(
+      Arena arena, WeightFormat format, int rows, int columns, float extreme, Dice dice) {
+    long elements = (long) rows * columns;
+    MemorySegment data = arena.allocate(format.bytes(elements));
+    KvType encoder = KvType.valueOf(format.name());
+    for (long i = 0; i < elements; i++) {
+      float value =
+          dice.below(16) == 0
+              ? dice.oneOf(0f, -0f, extreme, -extreme, 0x1p-24f, -0x1.8p-16f)
+              : 0.1f * dice.normal();
+      encoder.put(data, format.bytes(i), value);
+    }
+    return new Tensor("random", format, List.of((long) rows, (long) columns), data);
+  }
+
+  static PackedMatrix matrix(
+      Arena arena, WeightFormat format, int rows, int columns, float extreme, Dice dice) {
+    return Packer.pack(arena, tensor(arena, format, rows, columns, extreme, dice));
+  }
+
+  static List<PackedMatrix> matrices(
+      Arena arena, int count, WeightFormat format, int rows, int columns, Dice dice) {
+    List<PackedMatrix> made = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      made.add(matrix(arena, format, rows, columns, 300f, dice));
+    }
+    return made;
+  }
+
+  /** The same experts twice: gate and up joined, and apart. */
+  record Experts(ExpertWeights joined, ExpertWeights apart) {}
+
+  static Experts experts(
+      Arena arena,
+      int count,
+      WeightFormat format,
+      Activation activation,
+      int hidden,
+      int width,
+      Dice dice) {
+    List<JoinedMatrix> joined = new ArrayList<>();
+    List<PackedMatrix> gates = new ArrayList<>();
+    List<PackedMatrix> ups = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      Tensor gate = tensor(arena, format, width, hidden, 300f, dice);
+      Tensor up = tensor(arena, format, width, hidden, 300f, dice);
+      joined.add(Packer.join(arena, MatrixView.of(gate), MatrixView.of(up)));
+      gates.add(Packer.pack(arena, gate));
+      ups.add(Packer.pack(arena, up));
+    }
+    List<PackedMatrix> down = matrices(arena, count, format, hidden, width, dice);
+    return new Experts(
+        new ExpertWeights(new Joined(joined), down, activation, hidden, width),
+        new ExpertWeights(new Apart(gates, ups), down, activation, hidden, width));
+  }
+
+  /**
+   * Distinct experts for each row, in no order of ids, with unequal weights of which some are 0.
+   */
+  static RouterResult routing(int rows, int experts, int topK, Dice dice) {
+    RouterResult routing = new RouterResult(rows, topK);
+    for (int row = 0; row < rows; row++) {
+      int[] order = dice.permutation(experts);
+      float weight = 1;
+      for (int rank = 0; rank < topK; rank++) {
+        weight *= 0.2f + 0.7f * Math.abs((float) Math.sin(dice.normal()));
+        routing.set(row, rank, order[rank], dice.below(20) == 0 ? 0 : weight);
+      }
+    }
+    return routing;
+  }
+
+  static RouterResult pick(RouterResult source, int... picks) {
+    RouterResult picked = new RouterResult(picks.length, source.topK());
+    for (int row = 0; row < picks.length; row++) {
+      for (int rank = 0; rank < source.topK(); rank++) {
+        picked.set(row, rank, source.expert(picks[row], rank), source.weight(picks[row], rank));
+      }
+    }
+    return picked;
+  }
+
+  /** The ranks of a row in ascending order of experts. */
+  static int[] ranksByExpert(RouterResult routing, int row) {
+    List<Integer> ranks = new ArrayList<>();
+    for (int rank = 0; rank < routing.topK(); rank++) {
+      ranks.add(rank);
+    }
+    ranks.sort((a, b) -> Integer.compare(routing.expert(row, a), routing.expert(row, b)));
+    return ranks.stream().mapToInt(Integer::intValue).toArray();
+  }
+
+  static MemorySegment vector(Arena arena, int count, Dice dice) {
+    MemorySegment data = arena.allocate((long) count * Float.BYTES);
+    for (int i = 0; i < count; i++) {
+      KvType.F32.put(data, (long) i * Float.BYTES, dice.normal());
+    }
+    return data;
+  }
+}
