@@ -86,7 +86,7 @@ final class Arithmetic {
     // The result has at least (bits of a - 1) * b bits; refuse before computing it.
     BigInteger atLeast = b.multiply(BigInteger.valueOf(a.abs().bitLength() - 1L));
     if (atLeast.compareTo(BigInteger.valueOf(Budget.MAX_INTEGER_BITS)) > 0) {
-      throw new EvaluationError("the template makes an integer of more than 4300 digits");
+      throw new EvaluationError(Budget.INTEGER_TOO_LARGE);
     }
     return budget.integer(a.pow(b.intValueExact()));
   }

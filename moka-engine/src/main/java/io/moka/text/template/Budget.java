@@ -10,7 +10,7 @@ final class Budget {
   /**
    * Expressions, blocks and macro calls within each other; a usual stack holds several times this.
    */
-  static final int MAX_DEPTH = 400;
+  static final int MAX_DEPTH = 300;
 
   /** Lists in lists in lists: how deep comparing, printing and JSON go. */
   static final int MAX_VALUE_DEPTH = 400;
@@ -18,8 +18,11 @@ final class Budget {
   /** The longest text, the output's or one on its way, in UTF-16 units. */
   static final int MAX_TEXT = 16 << 20;
 
-  /** Python refuses to print integers beyond 4300 digits, about this size. */
-  static final int MAX_INTEGER_BITS = 14_280;
+  /** More than Python prints; enough to compare such numbers. */
+  static final int MAX_INTEGER_BITS = 1 << 16;
+
+  static final String INTEGER_TOO_LARGE =
+      "the template makes an integer of more than " + MAX_INTEGER_BITS + " bits";
 
   private static final int CHARS_PER_STEP = 64;
 
@@ -61,7 +64,7 @@ final class Budget {
   /** Returns the integer if it is not too large. */
   Value integer(BigInteger value) {
     if (value.bitLength() > MAX_INTEGER_BITS) {
-      throw new EvaluationError("the template makes an integer of more than 4300 digits");
+      throw new EvaluationError(INTEGER_TOO_LARGE);
     }
     steps(value.bitLength() / CHARS_PER_STEP);
     return new Value.Int(value);

@@ -51,8 +51,10 @@ final class Comparisons {
       case Value.Tuple a when right instanceof Value.Tuple b ->
           equalItems(budget, a.items(), b.items(), depth);
       case Dict a when right instanceof Dict b -> equalDicts(budget, a, b, depth);
-      case Value.View a when right instanceof Value.View b ->
-          equalItems(budget, a.items(), b.items(), depth);
+      case Value.View a when right instanceof Value.View b -> {
+        budget.steps((long) a.dict().size() + b.dict().size());
+        yield equalItems(budget, a.items(), b.items(), depth);
+      }
       case Value.Range a when right instanceof Value.Range b ->
           a.length() == b.length()
               && (a.length() == 0 || a.start() == b.start())

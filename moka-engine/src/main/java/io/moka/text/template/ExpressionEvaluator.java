@@ -26,6 +26,7 @@ final class ExpressionEvaluator {
     return Types.truth(evaluate(expression, scope));
   }
 
+  // One short method for each kind: this frame lies on the stack at every level of nesting.
   private Value compute(Expression expression, Scope scope) {
     return switch (expression) {
       case Expression.Literal literal -> literal.value();
@@ -38,35 +39,41 @@ final class ExpressionEvaluator {
       case Expression.Item item -> item(item, scope);
       case Expression.Slice slice -> throw new EvaluationError("a slice has no place here");
       case Expression.Call call -> call(call, Optional.empty(), scope);
-      case Expression.Filter filter -> {
-        Value input = evaluate(filter.input(), scope);
-        yield filter(filter.name(), input, filter.arguments(), scope);
-      }
-      case Expression.Test test -> {
-        Value input = evaluate(test.input(), scope);
-        Arguments arguments = arguments(test.arguments(), scope).build();
-        yield Value.of(Tests.holds(environment, test.name(), input, arguments));
-      }
+      case Expression.Filter filter ->
+          filter(filter.name(), evaluate(filter.input(), scope), filter.arguments(), scope);
+      case Expression.Test test -> test(test, scope);
       case Expression.Not not -> Value.of(!truth(not.operand(), scope));
       case Expression.Sign sign ->
           Arithmetic.sign(sign.negative(), evaluate(sign.operand(), scope));
-      case Expression.Binary binary -> {
-        Value left = evaluate(binary.left(), scope);
-        Value right = evaluate(binary.right(), scope);
-        yield Arithmetic.apply(budget, binary.operator(), left, right);
-      }
+      case Expression.Binary binary -> binary(binary, scope);
       case Expression.Concat concat -> concat(concat, scope);
-      case Expression.And and -> {
-        Value left = evaluate(and.left(), scope);
-        yield Types.truth(left) ? evaluate(and.right(), scope) : left;
-      }
-      case Expression.Or or -> {
-        Value left = evaluate(or.left(), scope);
-        yield Types.truth(left) ? left : evaluate(or.right(), scope);
-      }
+      case Expression.And and -> and(and, scope);
+      case Expression.Or or -> or(or, scope);
       case Expression.Compare compare -> compare(compare, scope);
       case Expression.Choice choice -> choice(choice, scope);
     };
+  }
+
+  private Value test(Expression.Test test, Scope scope) {
+    Value input = evaluate(test.input(), scope);
+    Arguments arguments = arguments(test.arguments(), scope).build();
+    return Value.of(Tests.holds(environment, test.name(), input, arguments));
+  }
+
+  private Value binary(Expression.Binary binary, Scope scope) {
+    Value left = evaluate(binary.left(), scope);
+    Value right = evaluate(binary.right(), scope);
+    return Arithmetic.apply(budget, binary.operator(), left, right);
+  }
+
+  private Value and(Expression.And and, Scope scope) {
+    Value left = evaluate(and.left(), scope);
+    return Types.truth(left) ? evaluate(and.right(), scope) : left;
+  }
+
+  private Value or(Expression.Or or, Scope scope) {
+    Value left = evaluate(or.left(), scope);
+    return Types.truth(left) ? left : evaluate(or.right(), scope);
   }
 
   private List<Value> evaluateAll(List<Expression> expressions, Scope scope) {

@@ -213,7 +213,10 @@ final class ExpressionParser {
       }
       case INTEGER -> new Expression.Literal(integer());
       case FLOAT -> {
-        double value = Numbers.parseReal(tokens.next().text()).orElseThrow();
+        double value =
+            Numbers.parseReal(token.text())
+                .orElseThrow(() -> tokens.failure("a number has too many digits"));
+        tokens.next();
         yield new Expression.Literal(new Value.Real(value));
       }
       case OPERATOR -> bracket(token);

@@ -38,7 +38,7 @@ final class ExpressionScanner {
   }
 
   List<Token> scan() {
-    int opened = position;
+    int opened = lineAt.applyAsInt(position);
     while (position < source.length()) {
       if (brackets.isEmpty() && atClosing()) {
         return tokens;
@@ -57,8 +57,7 @@ final class ExpressionScanner {
       }
     }
     throw TemplateScanner.failure(
-        lineAt.applyAsInt(opened),
-        "a tag has no end '" + closing + "', or a bracket is not closed");
+        opened, "a tag has no end '" + closing + "', or a bracket is not closed");
   }
 
   private boolean atClosing() {
@@ -114,6 +113,14 @@ final class ExpressionScanner {
       if (Character.digit(at(exponent), 10) >= 0) {
         kind = Kind.FLOAT;
         end = digits(exponent, 10);
+      }
+    }
+    if (kind == Kind.INTEGER && source.charAt(position) == '0') {
+      for (int i = position; i < end; i++) {
+        if (source.charAt(i) != '0' && source.charAt(i) != '_') {
+          throw TemplateScanner.failure(
+              lineAt.applyAsInt(position), "an integer begins with a zero");
+        }
       }
     }
     add(kind, end);

@@ -128,7 +128,7 @@ record FormatSpec(
       }
       int radix = conversion == 'b' ? 2 : conversion == 'o' ? 8 : 10;
       radix = conversion == 'x' || conversion == 'X' ? 16 : radix;
-      digits = grouped(whole.abs().toString(radix), radix == 10 ? 3 : 4);
+      digits = grouped(Numbers.text(whole.abs(), radix), radix == 10 ? 3 : 4);
       digits = conversion == 'X' ? digits.toUpperCase(Locale.ROOT) : digits;
       prefix = alternate && radix != 10 ? "0" + conversion : "";
     } else {

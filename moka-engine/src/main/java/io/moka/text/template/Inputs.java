@@ -61,7 +61,9 @@ final class Inputs {
   private static Value integer(BigInteger number) {
     if (number.bitLength() > Budget.MAX_INTEGER_BITS) {
       throw new TemplateException(
-          "A variable of the chat template is an integer of more than 4300 digits.");
+          "A variable of the chat template is an integer of more than "
+              + Budget.MAX_INTEGER_BITS
+              + " bits.");
     }
     return new Value.Int(number);
   }

@@ -55,79 +55,83 @@ final class Interpreter {
     return Flow.ON;
   }
 
+  // One short method for each kind: this frame lies on the stack at every level of nesting.
   private Flow execute(Statement statement, Scope scope) {
-    switch (statement) {
+    return switch (statement) {
       case Statement.Data data -> write(data.text());
-      case Statement.Print print ->
-          write(PythonText.str(budget, expressions.evaluate(print.value(), scope)));
-      case Statement.If branches -> {
-        for (Statement.Branch branch : branches.branches()) {
-          if (expressions.truth(branch.test(), scope)) {
-            return execute(branch.body(), scope);
-          }
-        }
-      }
-      case Statement.For loop -> {
-        return start(loop, scope);
-      }
-      case Statement.Break end -> {
-        return Flow.BREAK;
-      }
-      case Statement.Continue next -> {
-        return Flow.CONTINUE;
-      }
+      case Statement.Print print -> print(expressions.evaluate(print.value(), scope));
+      case Statement.If branches -> branches(branches, scope);
+      case Statement.For loop -> loop(loop, expressions.evaluate(loop.items(), scope), 0, scope);
+      case Statement.Break end -> Flow.BREAK;
+      case Statement.Continue next -> Flow.CONTINUE;
       case Statement.Set set ->
           assign(set.target(), expressions.evaluate(set.value(), scope), scope);
-      case Statement.SetBlock set -> {
-        Scope inner = scope.inner();
-        Value text = Value.of(run(set.body(), inner));
-        assign(set.target(), filtered(set.filters(), text, inner), scope);
-      }
+      case Statement.SetBlock set ->
+          assign(set.target(), block(set.filters(), set.body(), scope), scope);
       case Statement.Macro macro ->
-          scope.set(macro.name(), function(macro.name(), macro.signature(), macro.body(), scope));
-      case Statement.CallBlock block -> {
-        Value caller = function("caller", block.signature(), block.body(), scope);
-        Value text = expressions.call(block.call(), Optional.of(caller), scope);
-        write(PythonText.str(budget, text));
-      }
-      case Statement.FilterBlock block -> {
-        Scope inner = scope.inner();
-        Value text = Value.of(run(block.body(), inner));
-        write(PythonText.str(budget, filtered(block.filters(), text, inner)));
-      }
-      case Statement.Scoped scoped -> {
-        Scope inner = scope.inner();
-        for (Statement.Binding binding : scoped.bindings()) {
-          assign(binding.target(), expressions.evaluate(binding.value(), scope), inner);
-        }
-        return execute(scoped.body(), inner);
+          define(
+              macro.name(), function(macro.name(), macro.signature(), macro.body(), scope), scope);
+      case Statement.CallBlock block -> call(block, scope);
+      case Statement.FilterBlock block -> print(block(block.filters(), block.body(), scope));
+      case Statement.Scoped scoped -> scoped(scoped, scope);
+    };
+  }
+
+  private Flow print(Value value) {
+    return write(PythonText.str(budget, value));
+  }
+
+  private Flow branches(Statement.If branches, Scope scope) {
+    for (Statement.Branch branch : branches.branches()) {
+      if (expressions.truth(branch.test(), scope)) {
+        return execute(branch.body(), scope);
       }
     }
     return Flow.ON;
   }
 
-  private void write(String text) {
-    budget.text(
-        (long) output.length() + text.length() > Budget.MAX_TEXT
-            ? Budget.MAX_TEXT + 1L
-            : text.length());
-    output.append(text);
-  }
-
-  private Value filtered(List<Statement.FilterCall> filters, Value text, Scope scope) {
-    Value value = text;
+  private Value block(List<Statement.FilterCall> filters, List<Statement> body, Scope scope) {
+    Scope inner = scope.inner();
+    Value value = Value.of(run(body, inner));
     for (Statement.FilterCall filter : filters) {
-      value = expressions.filter(filter.name(), value, filter.arguments(), scope);
+      value = expressions.filter(filter.name(), value, filter.arguments(), inner);
     }
     return value;
   }
 
-  private Value function(
-      String name, Statement.Signature signature, List<Statement> body, Scope scope) {
-    return new MacroObject(name, signature, scope, expressions, inner -> run(body, inner));
+  private Flow define(String name, Value value, Scope scope) {
+    scope.set(name, value);
+    return Flow.ON;
   }
 
-  private void assign(Target target, Value value, Scope scope) {
+  private Flow call(Statement.CallBlock block, Scope scope) {
+    Value caller = function("caller", block.signature(), block.body(), scope);
+    return print(expressions.call(block.call(), Optional.of(caller), scope));
+  }
+
+  private Flow scoped(Statement.Scoped scoped, Scope scope) {
+    Scope inner = scope.inner();
+    for (Statement.Binding binding : scoped.bindings()) {
+      assign(binding.target(), expressions.evaluate(binding.value(), scope), inner);
+    }
+    return execute(scoped.body(), inner);
+  }
+
+  private Flow write(String text) {
+    if (text.length() > Budget.MAX_TEXT - output.length()) {
+      budget.text((long) output.length() + text.length());
+    }
+    budget.text(text.length());
+    output.append(text);
+    return Flow.ON;
+  }
+
+  private Value function(
+      String name, Statement.Signature signature, List<Statement> body, Scope scope) {
+    return new MacroObject(budget, name, signature, scope, expressions, inner -> run(body, inner));
+  }
+
+  private Flow assign(Target target, Value value, Scope scope) {
     switch (target) {
       case Target.Variable variable -> scope.set(variable.name(), value);
       case Target.NamespaceAttribute attribute -> {
@@ -154,10 +158,7 @@ final class Interpreter {
         }
       }
     }
-  }
-
-  private Flow start(Statement.For loop, Scope scope) {
-    return loop(loop, expressions.evaluate(loop.items(), scope), 0, scope);
+    return Flow.ON;
   }
 
   private Flow loop(Statement.For loop, Value iterable, int depth, Scope scope) {

@@ -79,7 +79,7 @@ final class JsonText {
     switch (value) {
       case Value.None none -> json.append("null");
       case Value.Bool bool -> json.append(bool.value());
-      case Value.Int number -> json.append(number.value());
+      case Value.Int number -> json.append(Numbers.text(number.value()));
       case Value.Real real -> json.append(real(real.value()));
       case Value.Text text -> quoted(text.value());
       case Value.ListValue list -> items(list.items(), depth);
@@ -132,7 +132,7 @@ final class JsonText {
       case Value.Text text -> text.value();
       case Value.None none -> "null";
       case Value.Bool bool -> Boolean.toString(bool.value());
-      case Value.Int number -> number.value().toString();
+      case Value.Int number -> Numbers.text(number.value());
       case Value.Real real -> real(real.value());
       default -> throw new EvaluationError("a " + Types.name(key) + " cannot be a key in JSON");
     };

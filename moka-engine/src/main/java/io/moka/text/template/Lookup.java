@@ -105,7 +105,7 @@ final class Lookup {
     if (!sequence) {
       return Optional.empty();
     }
-    int length = Types.length(object);
+    int length = Types.length(budget, object);
     int at = Numbers.clampedInt("a subscript", key);
     at += at < 0 ? length : 0;
     return at < 0 || at >= length ? Optional.empty() : Optional.of(at(budget, object, at));
@@ -135,7 +135,7 @@ final class Lookup {
     stride = Math.max(stride, -Integer.MAX_VALUE);
     Selection selection =
         switch (object) {
-          case Value.Text text -> Selection.of(Types.length(text), start, stop, stride);
+          case Value.Text text -> Selection.of(Types.length(budget, text), start, stop, stride);
           case Value.ListValue list -> Selection.of(list.items().size(), start, stop, stride);
           case Value.Tuple tuple -> Selection.of(tuple.items().size(), start, stop, stride);
           case Value.Range range -> Selection.of(range.length(), start, stop, stride);

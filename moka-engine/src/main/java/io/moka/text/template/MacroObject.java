@@ -13,6 +13,7 @@ final class MacroObject implements Value.Thing {
     String run(Scope scope);
   }
 
+  private final Budget budget;
   private final String name;
   private final Statement.Signature signature;
   private final Scope definedIn;
@@ -20,11 +21,13 @@ final class MacroObject implements Value.Thing {
   private final Body body;
 
   MacroObject(
+      Budget budget,
       String name,
       Statement.Signature signature,
       Scope definedIn,
       ExpressionEvaluator expressions,
       Body body) {
+    this.budget = budget;
     this.name = name;
     this.signature = signature;
     this.definedIn = definedIn;
@@ -60,6 +63,13 @@ final class MacroObject implements Value.Thing {
 
   @Override
   public Value call(Arguments arguments) {
+    budget.enter();
+    Value text = run(arguments);
+    budget.leave();
+    return text;
+  }
+
+  private Value run(Arguments arguments) {
     Scope scope = definedIn.inner();
     Map<String, Value> named = new LinkedHashMap<>(arguments.named());
     List<String> names = signature.names();

@@ -41,11 +41,11 @@ final class NumberFilters {
     Lookup.requireDefined(in);
     Optional<BigInteger> whole =
         in instanceof Value.Text text
-            ? Numbers.parseWhole(text.value(), bound.integer("base", 10))
+            ? Numbers.parseWhole(charged(env, text), bound.integer("base", 10))
             : Numbers.whole(in);
     return whole
         .or(() ->
-            real(in).filter(Double::isFinite).map(real -> new BigDecimal(real).toBigInteger()))
+            real(env, in).filter(Double::isFinite).map(real -> new BigDecimal(real).toBigInteger()))
         .<Value>map(Value.Int::new)
         .orElseGet(() -> bound.find("default").orElse(Value.of(0)));
   }
@@ -53,14 +53,19 @@ final class NumberFilters {
   private static Value toFloat(Environment env, Value in, Arguments args) {
     Arguments.Bound bound = args.bind("float", 0, "default");
     Lookup.requireDefined(in);
-    return real(in)
+    return real(env, in)
         .<Value>map(Value.Real::new)
         .orElseGet(() -> bound.find("default").orElse(new Value.Real(0)));
   }
 
-  private static Optional<Double> real(Value value) {
+  private static String charged(Environment env, Value.Text text) {
+    env.budget().text(text.value().length());
+    return text.value();
+  }
+
+  private static Optional<Double> real(Environment env, Value value) {
     if (value instanceof Value.Text text) {
-      return Numbers.parseReal(text.value());
+      return Numbers.parseReal(charged(env, text));
     }
     return Numbers.isNumber(value) ? Optional.of(Numbers.real(value)) : Optional.empty();
   }
@@ -102,7 +107,7 @@ final class NumberFilters {
   private static Value fileSize(Environment env, Value in, Arguments args) {
     boolean binary = args.bind("filesizeformat", 0, "binary").truth("binary", false);
     double bytes =
-        real(in)
+        real(env, in)
             .orElseThrow(() ->
                 new EvaluationError("filesizeformat needs a number, not a " + Types.name(in)));
     int base = binary ? 1024 : 1000;

@@ -11,6 +11,8 @@ final class Numbers {
   private static final BigInteger MAX_INT = BigInteger.valueOf(Integer.MAX_VALUE);
   private static final BigInteger MIN_INT = BigInteger.valueOf(Integer.MIN_VALUE);
 
+  private static final int MAX_DIGITS = 4300;
+
   private Numbers() {}
 
   /** The whole number that a value is; True and False count as 1 and 0. */
@@ -84,6 +86,11 @@ final class Numbers {
     }
     // Java's shortest digits are Python's; only where the exponent begins differs.
     BigDecimal shortest = new BigDecimal(Double.toString(value)).stripTrailingZeros();
+    if (shortest.precision() == 2) {
+      // Java never gives fewer than two digits, even where one reads back (5e-324).
+      BigDecimal oneDigit = shortest.round(new MathContext(1));
+      shortest = oneDigit.doubleValue() == value ? oneDigit : shortest;
+    }
     int exponent = shortest.precision() - shortest.scale() - 1;
     if (exponent >= -4 && exponent < 16) {
       String plain = shortest.toPlainString();
@@ -95,6 +102,20 @@ final class Numbers {
         + digits.charAt(0)
         + fraction
         + String.format(Locale.ROOT, "e%s%02d", exponent < 0 ? "-" : "+", Math.abs(exponent));
+  }
+
+  /** A whole number in decimal; Python, too, refuses the very long ones. */
+  static String text(BigInteger value) {
+    return text(value, 10);
+  }
+
+  /** A whole number in a base from 2 to 36. */
+  static String text(BigInteger value, int radix) {
+    String digits = value.toString(radix);
+    if (digits.length() - (value.signum() < 0 ? 1 : 0) > MAX_DIGITS) {
+      throw new EvaluationError("an integer has more than " + MAX_DIGITS + " digits");
+    }
+    return digits;
   }
 
   /** Quotient of two whole numbers as a floating-point number. */
@@ -144,7 +165,7 @@ final class Numbers {
       }
     }
     radix = radix == 0 ? 10 : radix;
-    if (radix < 2 || radix > 36 || digits.length() > 4300 || !separated(digits)) {
+    if (radix < 2 || radix > 36 || digits.length() > MAX_DIGITS || !separated(digits)) {
       return Optional.empty();
     }
     digits = digits.replace("_", "");
@@ -180,7 +201,9 @@ final class Numbers {
         return Optional.empty();
       }
     }
-    if (digits == 0 || unsigned.length() > 4300 || unsigned.matches(".*(^|\\D)_.*|.*_(\\D|$).*")) {
+    if (digits == 0
+        || unsigned.length() > MAX_DIGITS
+        || unsigned.matches(".*(^|\\D)_.*|.*_(\\D|$).*")) {
       return Optional.empty();
     }
     try {

@@ -121,7 +121,7 @@ final class PercentFormat {
         yield requireNumber(spec, value);
       }
       case 'c' -> {
-        if (value instanceof Value.Text text && Types.length(text) == 1) {
+        if (value instanceof Value.Text text && Types.length(budget, text) == 1) {
           yield new FormatSpec(" ", spec.align(), '-', false, spec.width(), (char) 0, -1, 's')
               .apply(budget, text);
         }

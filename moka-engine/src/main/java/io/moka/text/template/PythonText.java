@@ -34,7 +34,7 @@ final class PythonText {
       case Value.Undefined undefined -> text.append("Undefined");
       case Value.None none -> text.append("None");
       case Value.Bool bool -> text.append(bool.value() ? "True" : "False");
-      case Value.Int number -> text.append(number.value());
+      case Value.Int number -> text.append(Numbers.text(number.value()));
       case Value.Real real -> text.append(Numbers.text(real.value()));
       case Value.Text plain -> quoted(plain);
       case Value.ListValue list -> sequence("[", list.items(), "]", depth);

@@ -31,7 +31,7 @@ final class SequenceFilters {
 
   private static Value length(Environment env, Value in, Arguments args) {
     args.bind("length", 0);
-    return Value.of(Types.length(in));
+    return Value.of(Types.length(env.budget(), in));
   }
 
   private static Value first(Environment env, Value in, Arguments args) {

@@ -86,7 +86,7 @@ final class StatementParser {
       case "break" -> new Statement.Break(inLoop(tag, line));
       case "continue" -> new Statement.Continue(inLoop(tag, line));
       case "set" -> assignment(line);
-      case "print" -> new Statement.Print(line, expressions.tuple(true, ""));
+      case "print" -> print(line);
       case "macro" -> macro(line);
       case "call" -> callBlock(line);
       case "filter" -> filterBlock(line);
@@ -98,6 +98,15 @@ final class StatementParser {
           throw TemplateScanner.failure(
               line, "the tag '" + tag + "' is unknown or has no place here");
     };
+  }
+
+  /** {@code print a, b} writes its values one after the other. */
+  private Statement print(int line) {
+    List<Expression> values = new ArrayList<>();
+    do {
+      values.add(expressions.expression());
+    } while (tokens.skipOperator(","));
+    return new Statement.Print(line, new Expression.Concat(values));
   }
 
   private Statement branches(int line) {
@@ -170,10 +179,10 @@ final class StatementParser {
       if (tokens.current().is(Kind.NAME) && !tokens.current().isName("in")
           || tokens.current().isOperator("(")) {
         targets.add(singleTarget(attributes));
-      } else if (targets.isEmpty()) {
-        throw tokens.unexpected("a name to assign to");
-      } else {
+      } else if (comma && (tokens.current().isName("in") || tokens.current().isOperator(")"))) {
         break;
+      } else {
+        throw tokens.unexpected("a name to assign to");
       }
       comma |= tokens.current().isOperator(",");
     } while (tokens.skipOperator(","));

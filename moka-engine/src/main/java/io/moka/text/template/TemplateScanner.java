@@ -11,7 +11,7 @@ import java.util.List;
  * the space before one that begins a line (lstrip_blocks), unless a plus sign keeps it.
  */
 final class TemplateScanner {
-  private static final int MAX_SOURCE = 4 << 20;
+  private static final int MAX_SOURCE = 1 << 20;
 
   private final String source;
   private final List<Token> tokens = new ArrayList<>();

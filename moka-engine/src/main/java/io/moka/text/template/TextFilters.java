@@ -148,7 +148,7 @@ final class TextFilters {
       throw new EvaluationError("truncate() needs a length of at least that of its end");
     }
     env.budget().text(text.value().length());
-    if (Types.length(text) <= length + leeway) {
+    if (Types.length(env.budget(), text) <= length + leeway) {
       return text;
     }
     String kept = text.value().substring(0, text.value().offsetByCodePoints(0, length - endLength));

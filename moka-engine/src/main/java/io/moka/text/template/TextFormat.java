@@ -86,6 +86,7 @@ final class TextFormat {
   private String filled(String spec) {
     String filled = spec;
     for (int open = filled.indexOf('{'); open >= 0; open = filled.indexOf('{')) {
+      environment.budget().text(filled.length());
       int end = filled.indexOf('}', open);
       if (end < 0) {
         throw new EvaluationError("format() meets a '{' that is not closed");
@@ -115,21 +116,19 @@ final class TextFormat {
         end++;
       }
       String name = reference.substring(start, end);
-      Optional<BigInteger> index =
-          bracket ? Numbers.parseWhole(name, 10) : Optional.<BigInteger>empty();
+      Optional<BigInteger> index = bracket ? digits(name) : Optional.empty();
       value =
           bracket
               ? Lookup.item(
                   environment, value, index.<Value>map(Value.Int::new).orElse(Value.of(name)))
               : Lookup.attribute(environment, value, name);
-      Lookup.requireDefined(value);
       end += bracket ? 1 : 0;
     }
     return value;
   }
 
   private Value argument(String name) {
-    Optional<BigInteger> number = Numbers.parseWhole(name, 10);
+    Optional<BigInteger> number = digits(name);
     if (name.isEmpty() || number.isPresent()) {
       int index =
           name.isEmpty() ? nextPositional++ : Numbers.clampedInt("{}", new Value.Int(number.get()));
@@ -140,5 +139,12 @@ final class TextFormat {
     }
     return Optional.ofNullable(arguments.named().get(name))
         .orElseThrow(() -> new EvaluationError("format() is not given '" + name + "'"));
+  }
+
+  /** A number without a sign; anything else is a name. */
+  private static Optional<BigInteger> digits(String name) {
+    return FormatSpec.digits(name, 0) == name.length()
+        ? Numbers.parseWhole(name, 10)
+        : Optional.empty();
   }
 }

@@ -66,7 +66,7 @@ final class TextSplitting {
     int at = skip(text, 0, true);
     while (at < text.length()) {
       if (words.size() >= most) {
-        words.add(Chars.stripEnd(text.substring(at), Chars::isSpace));
+        words.add(text.substring(at));
         return words;
       }
       int end = skip(text, at, false);
@@ -89,7 +89,7 @@ final class TextSplitting {
     int end = Chars.stripEnd(text, Chars::isSpace).length();
     while (end > 0) {
       if (words.size() >= most) {
-        words.add(Chars.stripStart(text.substring(0, end), Chars::isSpace));
+        words.add(text.substring(0, end));
         break;
       }
       int start = end;

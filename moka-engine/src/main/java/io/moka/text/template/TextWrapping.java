@@ -57,23 +57,22 @@ final class TextWrapping {
     List<String> lines = new ArrayList<>();
     StringBuilder line = new StringBuilder();
     for (String chunk : chunks) {
-      String rest = chunk;
-      while (!rest.isEmpty()) {
-        boolean space = Chars.isSpace(rest.charAt(0));
-        if (line.isEmpty() && space && !lines.isEmpty()) {
-          break;
-        }
+      boolean space = Chars.isSpace(chunk.charAt(0));
+      int from = 0;
+      while (from < chunk.length() && !(line.isEmpty() && space && !lines.isEmpty())) {
         int room = width - line.length();
-        if (rest.length() <= room) {
-          line.append(rest);
-          break;
+        int left = chunk.length() - from;
+        boolean breaks = left > width && (breakLongWords || line.isEmpty());
+        if (left > room && !breaks) {
+          flush(lines, line);
+          continue;
         }
-        if (rest.length() > width && !space && (breakLongWords || line.isEmpty())) {
-          int taken = breakLongWords ? room : rest.length();
-          line.append(rest, 0, taken);
-          rest = rest.substring(taken);
+        int taken = breakLongWords || left <= room ? Math.min(room, left) : left;
+        line.append(chunk, from, from + taken);
+        from += taken;
+        if (from < chunk.length()) {
+          flush(lines, line);
         }
-        flush(lines, line);
       }
     }
     flush(lines, line);

@@ -38,17 +38,16 @@ final class Types {
       case Value.Bool bool -> bool.value();
       case Value.Int number -> number.value().signum() != 0;
       case Value.Real real -> real.value() != 0;
+      case Value.Text text -> !text.value().isEmpty();
       default -> {
-        OptionalInt length = lengthIfAny(value);
+        OptionalInt length = size(value);
         yield length.isEmpty() || length.getAsInt() != 0;
       }
     };
   }
 
-  /** The number of items or characters, where the type has one. */
-  static OptionalInt lengthIfAny(Value value) {
+  private static OptionalInt size(Value value) {
     return switch (value) {
-      case Value.Text text -> OptionalInt.of(text.value().codePointCount(0, text.value().length()));
       case Value.ListValue list -> OptionalInt.of(list.items().size());
       case Value.Tuple tuple -> OptionalInt.of(tuple.items().size());
       case Dict dict -> OptionalInt.of(dict.size());
@@ -61,8 +60,12 @@ final class Types {
   }
 
   /** The number of items or characters; an error for what has none. */
-  static int length(Value value) {
-    return lengthIfAny(value)
+  static int length(Budget budget, Value value) {
+    if (value instanceof Value.Text text) {
+      budget.text(text.value().length());
+      return text.value().codePointCount(0, text.value().length());
+    }
+    return size(value)
         .orElseThrow(() -> new EvaluationError("a " + name(value) + " has no length"));
   }
 

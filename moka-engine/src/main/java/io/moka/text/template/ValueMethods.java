@@ -41,14 +41,7 @@ final class ValueMethods {
             default -> bound(budget, range, name, SEQUENCE_METHODS);
           };
       case Value.Int number -> ofWhole(number.value(), name);
-      case Value.Real real when name.equals("is_integer") ->
-          Optional.of(
-              new Value.Function(
-                  name,
-                  arguments ->
-                      Value.of(
-                          Double.isFinite(real.value())
-                              && real.value() == Math.rint(real.value()))));
+      case Value.Real real -> ofReal(real.value(), name);
       default -> Optional.empty();
     };
   }
@@ -68,6 +61,18 @@ final class ValueMethods {
           Optional.of(new Value.Function(name, arguments -> Value.of(number.abs().bitLength())));
       case "bit_count" ->
           Optional.of(new Value.Function(name, arguments -> Value.of(number.abs().bitCount())));
+      default -> Optional.empty();
+    };
+  }
+
+  private static Optional<Value> ofReal(double real, String name) {
+    return switch (name) {
+      case "real" -> Optional.of(new Value.Real(real));
+      case "imag" -> Optional.of(new Value.Real(0));
+      case "is_integer" -> {
+        boolean whole = Double.isFinite(real) && real == Math.rint(real);
+        yield Optional.of(new Value.Function(name, arguments -> Value.of(whole)));
+      }
       default -> Optional.empty();
     };
   }
