@@ -51,10 +51,12 @@ public final class Main implements Runnable {
 
   private static Map<String, Function<Environment, Object>> commands() {
     Map<String, Function<Environment, Object>> commands = new LinkedHashMap<>();
-    commands.put("bench", BenchCommand::new);
+    commands.put("run", RunCommand::new);
+    commands.put("chat", ChatCommand::new);
     commands.put("inspect", InspectCommand::new);
     commands.put("logits", LogitsCommand::new);
     commands.put("perplexity", PerplexityCommand::new);
+    commands.put("bench", BenchCommand::new);
     return commands;
   }
 

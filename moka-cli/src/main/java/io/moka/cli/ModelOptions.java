@@ -1,5 +1,7 @@
 package io.moka.cli;
 
+import io.moka.LoadOptions;
+import io.moka.Moka;
 import io.moka.checkpoint.Checkpoint;
 import io.moka.checkpoint.HuggingFaceCheckpoint;
 import io.moka.checkpoint.ModelLocator;
@@ -85,6 +87,14 @@ final class ModelOptions {
   private KernelChoice kernels = KernelChoice.AUTO;
 
   @Option(
+      names = "--context",
+      paramLabel = "N",
+      description =
+          "The longest text, prompt and answer together, in tokens."
+              + " Default: the model's, as far as memory goes. [MOKA_CONTEXT]")
+  private Optional<Integer> context = Optional.empty();
+
+  @Option(
       names = "--kv",
       paramLabel = "TYPE",
       defaultValue = "auto",
@@ -114,6 +124,17 @@ final class ModelOptions {
             given().map(locator()::locate).orElseGet(environment::embeddedModel));
   }
 
+  /** Loads the model for text, with a bar on the terminal. */
+  Moka loadModel() {
+    Checkpoint checkpoint = openCheckpoint();
+    Moka moka;
+    try (Progress progress = new Progress(environment, "loading")) {
+      moka = Moka.load(checkpoint, loadOptions().withProgress(progress));
+    }
+    moka.notices().forEach(notice -> environment.err().println("moka: " + Words.oneLine(notice)));
+    return moka;
+  }
+
   /** Loads the weights, with a bar on the terminal; the checkpoint stays the caller's. */
   OpenModel load(Checkpoint checkpoint) {
     return load(checkpoint, transformerOptions());
@@ -138,10 +159,27 @@ final class ModelOptions {
 
   /** How the cache stores keys and values. */
   KvType kvType() {
+    return loadOptions().kvType().orElse(KvType.F32); // as the engine chooses
+  }
+
+  /** How the engine is asked to load. */
+  LoadOptions loadOptions() {
+    LoadOptions options =
+        LoadOptions.DEFAULT
+            .withKernels(kernels)
+            .withMoePath(moePath, !noPrefuse)
+            .withForceRandomRouting(forceRandomRouting);
+    if (threads.isPresent()) {
+      options = options.withThreads(threads.get());
+    }
+    if (context.isPresent()) {
+      options = options.withContextLength(context.get());
+    }
     return switch (kv) {
-      case AUTO, F16 -> KvType.F16;
-      case F32 -> KvType.F32;
-      case BF16 -> KvType.BF16;
+      case AUTO -> options;
+      case F32 -> options.withKvType(KvType.F32);
+      case F16 -> options.withKvType(KvType.F16);
+      case BF16 -> options.withKvType(KvType.BF16);
     };
   }
 
@@ -169,6 +207,9 @@ final class ModelOptions {
     }
     if (threads.isPresent() && (threads.get() < 1 || threads.get() > 1024)) {
       throw usage("--threads must be from 1 to 1024, not " + threads.get());
+    }
+    if (context.isPresent() && context.get() < 1) {
+      throw usage("--context must be at least 1, not " + context.get());
     }
     if (noPrefuse && moePath != MoePath.FUSED) {
       throw usage(

@@ -1,15 +1,8 @@
 package io.moka.cli;
 
+import io.moka.Moka;
 import io.moka.RequestException;
-import io.moka.checkpoint.Checkpoint;
-import io.moka.engine.BlockAllocator;
-import io.moka.engine.Cancellation;
-import io.moka.engine.EngineState;
-import io.moka.engine.Forward;
-import io.moka.engine.Logits;
 import io.moka.engine.Perplexity;
-import io.moka.kernels.KvCache;
-import io.moka.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -69,13 +62,12 @@ final class PerplexityCommand implements Runnable {
     if (window < 1) {
       throw model.usage("--window must be at least 1, not " + window);
     }
-    try (Checkpoint checkpoint = model.openCheckpoint()) {
-      int context = checkpoint.config().maxPositionEmbeddings();
-      if (window > context) {
+    try (Moka moka = model.loadModel()) {
+      if (window > moka.contextLength()) {
         throw new RequestException(
-            "a window of " + window + " does not fit the model's context of " + context);
+            "a window of " + window + " does not fit the context of " + moka.contextLength());
       }
-      List<Integer> tokens = tokens(checkpoint);
+      List<Integer> tokens = tokens(moka);
       if (tokens.size() <= window) {
         throw new RequestException(
             ids.map(Path::toString).or(() -> text).orElseThrow()
@@ -87,40 +79,17 @@ final class PerplexityCommand implements Runnable {
                 + (window + 1L)
                 + ". Give a longer text, or a smaller --window.");
       }
-      print(measure(checkpoint, tokens));
+      print(moka.perplexity(tokens, window));
     }
   }
 
-  private List<Integer> tokens(Checkpoint checkpoint) {
-    if (ids.isPresent()) {
-      return boxed(TokenIds.read(ids.get(), checkpoint.config().vocabSize()));
-    }
-    String content = new TextInput(environment).read(text.orElseThrow());
-    Path folder =
-        checkpoint
-            .folder()
-            .orElseThrow(() -> new RequestException("a dummy model has no tokenizer; give --ids"));
-    try (Tokenizer tokenizer = Tokenizer.open(folder)) {
-      return boxed(tokenizer.encode(content, true, false));
-    }
-  }
-
-  private static List<Integer> boxed(int[] tokens) {
+  private List<Integer> tokens(Moka moka) {
+    int[] tokens =
+        ids.isPresent()
+            ? TokenIds.read(ids.get(), moka.config().vocabSize())
+            : moka.tokenizer()
+                .encode(new TextInput(environment).read(text.orElseThrow()), true, false);
     return Arrays.stream(tokens).boxed().toList();
-  }
-
-  private Perplexity measure(Checkpoint checkpoint, List<Integer> tokens) {
-    int blocks = (window + KvCache.BLOCK_TOKENS - 1) / KvCache.BLOCK_TOKENS;
-    try (OpenModel open = model.load(checkpoint);
-        KvCache cache = open.transformer().newCache(model.kvType(), blocks)) {
-      EngineState state =
-          new EngineState(
-              Forward.of(open.transformer(), cache),
-              new BlockAllocator(blocks),
-              window,
-              EngineState.DEFAULT_CHUNK_ROWS);
-      return Perplexity.measure(new Logits(state, new Cancellation()), tokens, window);
-    }
   }
 
   private void print(Perplexity result) {

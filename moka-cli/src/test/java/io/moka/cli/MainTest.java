@@ -3,14 +3,23 @@ package io.moka.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.moka.cli.Shell.Result;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.lang.reflect.Field;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine.Option;
 
 /** What the whole command does with its words: help, version, errors, exit codes. */
 class MainTest {
@@ -32,7 +41,7 @@ class MainTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"inspect", "logits", "perplexity"})
+  @ValueSource(strings = {"run", "chat", "inspect", "logits", "perplexity"})
   void showsTheHelpOfACommand(String command) {
     Result result = new Shell().run(command, "--help");
     assertThat(result.code()).isZero();
@@ -79,6 +88,21 @@ class MainTest {
     assertThat(new Shell().variable("MOKA_MOE_PATH", "").run("inspect").code()).isZero();
   }
 
+  /** Whoever adds an option to these groups must name its variable in the help. */
+  @Test
+  void namesAVariableForEachOptionOfModelAndGeneration() {
+    for (Class<?> group : List.of(ModelOptions.class, GenerationOptions.class)) {
+      for (Field field : group.getDeclaredFields()) {
+        Option option = field.getAnnotation(Option.class);
+        if (option != null && !List.of("--dummy", "--stop").contains(option.names()[0])) {
+          String name = option.names()[option.names().length - 1];
+          String variable = "MOKA_" + name.substring(2).replace('-', '_').toUpperCase(Locale.ROOT);
+          assertThat(String.join(" ", option.description())).contains("[" + variable + "]");
+        }
+      }
+    }
+  }
+
   @Test
   void takesTheModelFromAVariable() {
     String mixtral = Shell.GOLDEN.resolve("mixtral-f32").toString();
@@ -121,14 +145,13 @@ class MainTest {
 
   @Test
   void reportsWhatShouldNotHappen() {
-    StringBuilder text = new StringBuilder();
-    java.io.ByteArrayOutputStream err = new java.io.ByteArrayOutputStream();
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
     Environment environment =
         new Environment(
-            java.io.InputStream.nullInputStream(),
-            new java.io.PrintStream(java.io.OutputStream.nullOutputStream()),
-            new java.io.PrintStream(err, true),
-            java.util.Map.of(),
+            InputStream.nullInputStream(),
+            new PrintStream(OutputStream.nullOutputStream()),
+            new PrintStream(err, true),
+            Map.of(),
             Optional.empty(),
             false,
             false,
@@ -137,8 +160,7 @@ class MainTest {
         .isEqualTo(1);
     assertThat(new Failures(environment, false).report(new OutOfMemoryError("heap"))).isEqualTo(1);
     assertThat(new Failures(environment, false).report(new IOException("disk"))).isEqualTo(1);
-    text.append(err);
-    assertThat(text.toString().lines())
+    assertThat(err.toString().lines())
         .hasSize(4)
         .anyMatch(line -> line.contains("IllegalStateException: odd"))
         .anyMatch(line -> line.contains("--verbose"))
