@@ -4,19 +4,27 @@ import io.moka.kernels.FloatMath;
 import io.moka.kernels.Rows;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 
 /**
  * Chooses tokens from logits. Its working memory serves all requests of a step loop, one after the
  * other; what a request remembers lies in its {@link SamplingState}. The same logits, options and
- * seed give the same tokens on every machine.
+ * seed give the same token on every machine.
  */
 final class Sampler {
+  private static final int GROUP = 64;
+
   private final float[] logits;
-  private final BestCandidates best;
+  private final float[] weights; // by id, of the candidates
+  private final int[] candidates; // ascending
+  private final float[] groupMax; // of each 64 tokens
+  private final BestTokens best = new BestTokens();
 
   Sampler(int vocabulary) {
     logits = new float[vocabulary];
-    best = new BestCandidates(vocabulary);
+    weights = new float[vocabulary];
+    candidates = new int[vocabulary];
+    groupMax = new float[(vocabulary + GROUP - 1) / GROUP];
   }
 
   /** Chooses a token; the row stays as it is, and the choice is not yet noted in the state. */
@@ -30,18 +38,20 @@ final class Sampler {
     if (temperature == 0) {
       return top;
     }
-    // from here on the array holds (logit - max) / temperature
     float max = logits[top];
-    for (int id = 0; id < logits.length; id++) {
-      logits[id] = (logits[id] - max) / temperature;
+    int count = keepTopK(options.topK());
+    double total = weigh(count, max, temperature);
+    if (options.topP() < 1) {
+      // those less likely make up less than 1 - topP together, half of that to leave room for
+      // rounding: they cannot be needed, and there are many of them
+      double unlikely = total * (1 - options.topP()) / count / 2;
+      count = keepFrom((float) unlikely, count);
+      count = best.keep(candidates, count, logits, weights, options.topP() * total);
     }
-    boolean all = options.topK() == 0 || options.topK() >= logits.length;
-    if (all && options.topP() == 1 && options.minP() == 0) {
-      return drawFromAll(state.nextUniform());
+    if (options.minP() > 0) {
+      count = keepFrom((float) options.minP(), count);
     }
-    double total = all ? keepLikely(options) : keepTopK(options.topK());
-    int kept = cut(total, options);
-    return drawFromBest(kept, state.nextUniform());
+    return draw(count, state.nextUniform());
   }
 
   private int argmax() {
@@ -54,90 +64,85 @@ final class Sampler {
     return top;
   }
 
-  private int drawFromAll(double uniform) {
-    double total = 0;
-    for (float logit : logits) {
-      total += FloatMath.exp(logit);
-    }
-    double left = uniform * total;
-    int last = 0;
+  private int keepTopK(int topK) {
+    boolean all = topK == 0 || topK >= logits.length;
+    float least = all ? Float.NEGATIVE_INFINITY : kthGroup(topK);
+    int count = 0;
     for (int id = 0; id < logits.length; id++) {
-      float weight = FloatMath.exp(logits[id]);
-      if (weight > 0) {
-        last = id;
-        left -= weight;
-        if (left < 0) {
-          return id;
-        }
+      if (logits[id] >= least) {
+        candidates[count++] = id;
       }
     }
-    return last; // rounding left a crumb
-  }
-
-  /** Keeps the best k in order; returns the sum of their weights. */
-  private double keepTopK(int k) {
-    best.start(k);
-    for (int id = 0; id < logits.length; id++) {
-      best.offer(id, logits[id]);
+    if (all) {
+      return count;
     }
-    best.sort();
-    double total = 0;
-    for (int rank = 0; rank < k; rank++) {
-      total += FloatMath.exp(logits[best.id(rank)]);
-    }
-    return total;
+    Arrays.fill(weights, 1);
+    return best.keep(candidates, count, logits, weights, topK);
   }
 
   /**
-   * Keeps in order the tokens that top-p and min-p could keep; returns the sum of the weights of
-   * all tokens. Tokens below (1 - topP) / V of the total make up less than 1 - topP together, so
-   * the best ones without them reach topP; half of that leaves room for rounding.
+   * The k-th of the groups' greatest logits: k tokens at least reach it, so it parts nearly all
+   * others from the best k in one quick pass. Minus infinity where there are not so many groups.
    */
-  private double keepLikely(SamplingOptions options) {
-    double total = 0;
-    for (float logit : logits) {
-      total += FloatMath.exp(logit);
+  private float kthGroup(int k) {
+    if (k > groupMax.length) {
+      return Float.NEGATIVE_INFINITY;
     }
-    double unlikely = total * (1 - options.topP()) / logits.length / 2;
-    double least = Math.max(unlikely, options.minP());
-    best.start(logits.length);
-    for (int id = 0; id < logits.length; id++) {
-      if (FloatMath.exp(logits[id]) >= least) {
-        best.offer(id, logits[id]);
+    for (int group = 0; group < groupMax.length; group++) {
+      int end = Math.min(logits.length, (group + 1) * GROUP);
+      float max = logits[group * GROUP];
+      for (int id = group * GROUP; id < end; id++) {
+        max = Math.max(max, logits[id]);
       }
+      groupMax[group] = max;
+      candidates[group] = group;
+      weights[group] = 1;
     }
-    best.sort();
+    int kept = best.keep(candidates, groupMax.length, groupMax, weights, k);
+    float least = Float.POSITIVE_INFINITY;
+    for (int i = 0; i < kept; i++) {
+      least = Math.min(least, groupMax[candidates[i]]);
+    }
+    return least;
+  }
+
+  /** Sets the candidates' weights, the best one's being 1; returns their sum. */
+  private double weigh(int count, float max, float temperature) {
+    double total = 0;
+    for (int i = 0; i < count; i++) {
+      int id = candidates[i];
+      weights[id] = FloatMath.exp((logits[id] - max) / temperature);
+      total += weights[id];
+    }
     return total;
   }
 
-  /** How many of those in order top-p and min-p leave. */
-  private int cut(double total, SamplingOptions options) {
-    double enough = options.topP() * total;
-    double sum = 0;
+  private int keepFrom(float least, int count) {
     int kept = 0;
-    while (kept < best.size()) {
-      float weight = FloatMath.exp(logits[best.id(kept)]);
-      if (weight < options.minP() || options.topP() < 1 && sum >= enough) {
-        break;
+    for (int i = 0; i < count; i++) {
+      int id = candidates[i];
+      if (weights[id] >= least) {
+        candidates[kept++] = id;
       }
-      sum += weight;
-      kept++;
     }
     return kept;
   }
 
-  private int drawFromBest(int kept, double uniform) {
-    double sum = 0;
-    for (int rank = 0; rank < kept; rank++) {
-      sum += FloatMath.exp(logits[best.id(rank)]);
+  private int draw(int count, double uniform) {
+    double total = 0;
+    for (int i = 0; i < count; i++) {
+      total += weights[candidates[i]];
     }
-    double left = uniform * sum;
-    for (int rank = 0; rank < kept; rank++) {
-      left -= FloatMath.exp(logits[best.id(rank)]);
+    double left = uniform * total;
+    int last = 0;
+    for (int i = 0; i < count; i++) {
+      float weight = weights[candidates[i]];
+      left -= weight;
       if (left < 0) {
-        return best.id(rank);
+        return candidates[i];
       }
+      last = weight > 0 ? i : last;
     }
-    return best.id(0);
+    return candidates[last]; // rounding left a crumb
   }
 }

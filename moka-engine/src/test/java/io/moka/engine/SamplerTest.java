@@ -67,11 +67,8 @@ class SamplerTest {
     for (int id = 0; id < logits.length; id++) {
       weights[id] = FloatMath.exp((logits[id] - max) / temperature);
     }
-    boolean cutsAtK = options.topK() > 0 && options.topK() < ids.size();
-    if (cutsAtK || options.topP() < 1 || options.minP() > 0) {
-      ids.sort(order);
-    }
-    if (cutsAtK) {
+    ids.sort(order);
+    if (options.topK() > 0 && options.topK() < ids.size()) {
       ids = ids.subList(0, options.topK());
     }
     double total = ids.stream().mapToDouble(id -> weights[id]).sum();
@@ -84,7 +81,8 @@ class SamplerTest {
       nucleus.add(id);
       sum += weights[id];
     }
-    nucleus.removeIf(id -> weights[id] < options.minP());
+    nucleus.removeIf(id -> weights[id] < (float) options.minP());
+    nucleus.sort(Comparator.naturalOrder());
     double left = state.nextUniform() * nucleus.stream().mapToDouble(id -> weights[id]).sum();
     for (int id : nucleus) {
       left -= weights[id];
