@@ -309,9 +309,6 @@ final class ExpressionParser {
       separator(keys.isEmpty());
       keys.add(sliceOrKey());
     }
-    if (keys.isEmpty()) {
-      throw tokens.failure("a subscript is empty");
-    }
     return keys.size() == 1 ? keys.getFirst() : new Expression.TupleOf(keys);
   }
 

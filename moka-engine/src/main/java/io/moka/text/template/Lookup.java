@@ -77,8 +77,12 @@ final class Lookup {
   /** {@code object[key]}: an entry or item, else a method or attribute. */
   static Value item(Environment environment, Value object, Value key) {
     requireDefined(object);
+    // What cannot be a key is in no mapping.
+    boolean keyable = !(key instanceof Value.ListValue || key instanceof Dict);
     Optional<Value> found =
-        object instanceof Dict dict ? dict.get(key) : indexed(environment.budget(), object, key);
+        object instanceof Dict dict && keyable
+            ? dict.get(key)
+            : indexed(environment.budget(), object, key);
     if (found.isPresent()) {
       return found.get();
     }

@@ -12,7 +12,6 @@ final class PercentFormat {
   private final StringBuilder result = new StringBuilder();
   private int position;
   private int nextItem;
-  private boolean named;
 
   private PercentFormat(Budget budget, String format, Value operand) {
     this.budget = budget;
@@ -42,8 +41,16 @@ final class PercentFormat {
         budget.text(result.length());
       }
     }
-    boolean spare = nextItem < items.size() && !(operand instanceof Dict);
-    if (spare && !named) {
+    // Python counts the values of tuples and single values, not what has items of other kinds.
+    boolean counted =
+        switch (operand) {
+          case Dict dict -> false;
+          case Value.ListValue list -> false;
+          case Value.Range range -> false;
+          case Value.Undefined undefined -> false;
+          default -> true;
+        };
+    if (counted && nextItem < items.size()) {
       throw new EvaluationError("'%' is given more values than its text takes");
     }
     return result.toString();
@@ -67,7 +74,6 @@ final class PercentFormat {
       String name = format.substring(position + 1, end);
       value = dict.get(Value.of(name)).orElseThrow(() -> new EvaluationError("'%' finds no key"));
       hasValue = true;
-      named = true;
       position = end + 1;
     }
     int flagsStart = position;

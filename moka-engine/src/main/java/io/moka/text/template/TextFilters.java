@@ -44,7 +44,17 @@ final class TextFilters {
         : new Value.Text(PythonText.str(env.budget(), value), false);
   }
 
+  /** The text that the value must be. */
+  static Value.Text requireText(String filter, Value value) {
+    Lookup.requireDefined(value);
+    if (value instanceof Value.Text text) {
+      return text;
+    }
+    throw new EvaluationError(filter + " needs text, not a " + Types.name(value));
+  }
+
   private static Value string(Environment env, Value in, Arguments args) {
+    args.bind("string", 0);
     return text(env, in);
   }
 
@@ -112,9 +122,7 @@ final class TextFilters {
 
   private static Value indent(Environment env, Value in, Arguments args) {
     Arguments.Bound bound = args.bind("indent", 0, "width", "first", "blank");
-    if (!(in instanceof Value.Text text)) {
-      throw bound.wrong("s", "text", in);
-    }
+    Value.Text text = requireText("indent", in);
     Budget budget = env.budget();
     String indent =
         bound.find("width").orElse(Value.NONE) instanceof Value.Text given
@@ -139,7 +147,7 @@ final class TextFilters {
 
   private static Value truncate(Environment env, Value in, Arguments args) {
     Arguments.Bound bound = args.bind("truncate", 0, "length", "killwords", "end", "leeway");
-    Value.Text text = text(env, in);
+    Value.Text text = requireText("truncate", in);
     String end = bound.text("end").orElse("...");
     int length = bound.integer("length", 255);
     int endLength = end.codePointCount(0, end.length());

@@ -79,6 +79,10 @@ final class TextFormat {
           case 'r', 'a' -> Value.of(PythonText.repr(budget, value));
           default -> throw new EvaluationError("format() knows no conversion '" + conversion + "'");
         };
+    boolean formattable = value instanceof Value.Text || Numbers.isNumber(value);
+    if (!spec.isEmpty() && !formattable) {
+      throw new EvaluationError("format() cannot lay out a " + Types.name(value));
+    }
     return FormatSpec.parse(filled(spec)).apply(budget, value);
   }
 

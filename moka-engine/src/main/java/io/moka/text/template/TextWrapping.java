@@ -10,7 +10,7 @@ final class TextWrapping {
   static Value filter(Environment env, Value in, Arguments args) {
     Arguments.Bound bound =
         args.bind("wordwrap", 0, "width", "break_long_words", "wrapstring", "break_on_hyphens");
-    String text = TextFilters.text(env, in).value();
+    String text = TextFilters.requireText("wordwrap", in).value();
     int width = bound.integer("width", 79);
     if (width <= 0) {
       throw new EvaluationError("wordwrap needs a width above 0");

@@ -95,8 +95,7 @@ final class Types {
             List<Value> characters = new ArrayList<>(text.value().length());
             text.value()
                 .codePoints()
-                .forEach(point ->
-                    characters.add(new Value.Text(Character.toString(point), text.safe())));
+                .forEach(point -> characters.add(Value.of(Character.toString(point))));
             yield characters;
           }
           case Dict dict -> new Value.View(dict, Value.View.Kind.KEYS).items();
