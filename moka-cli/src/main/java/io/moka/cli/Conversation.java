@@ -27,7 +27,7 @@ final class Conversation {
       /system TEXT  say what the model shall be; without TEXT, nothing
       /save FILE    write the conversation as JSON
       /bye          end; Ctrl-D too
-      A backslash at the end of a line, or \"""\" before and after, makes a message of several lines.
+      A backslash at the end of a line, or \""" before and after, makes a message of several lines.
       """;
 
   private final Environment environment;
@@ -104,8 +104,12 @@ final class Conversation {
     TextPrinter printer = new TextPrinter(environment);
     try {
       Generation result = moka.chat(all(), options, printer, cancellation);
-      messages.add(ChatMessage.assistant(result.text()));
       printer.end();
+      if (result.text().isEmpty()) {
+        messages.removeLast(); // stopped before it began: as if nothing had been asked
+        return true;
+      }
+      messages.add(ChatMessage.assistant(result.text()));
       if (result.finishReason() == FinishReason.LENGTH) {
         tell("(cut off: the end of -n or of the context)");
       }

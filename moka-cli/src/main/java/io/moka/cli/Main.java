@@ -57,6 +57,7 @@ public final class Main implements Runnable {
     commands.put("logits", LogitsCommand::new);
     commands.put("perplexity", PerplexityCommand::new);
     commands.put("bench", BenchCommand::new);
+    commands.put("devices", DevicesCommand::new);
     return commands;
   }
 

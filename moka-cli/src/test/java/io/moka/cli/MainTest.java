@@ -50,6 +50,13 @@ class MainTest {
   }
 
   @Test
+  void tellsWhatComputes() {
+    Result result = new Shell().run("devices");
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.out()).contains("kernels ", "memory ", "java ");
+  }
+
+  @Test
   void usesColoursOnATerminalAlone() {
     assertThat(new Shell().onTerminal().run("--help").out()).contains("\u001b[");
     assertThat(new Shell().onTerminal().variable("NO_COLOR", "1").run("--help").out())
