@@ -12,6 +12,8 @@ import org.jline.reader.UserInterruptException;
 import org.jline.reader.impl.DefaultParser;
 import org.jline.terminal.Terminal;
 import org.jline.terminal.TerminalBuilder;
+import org.jline.terminal.impl.DumbTerminal;
+import org.jline.utils.Signals;
 
 /** Lines that a person types, with editing and a history that outlives the program. */
 final class TerminalLines implements LineSource {
@@ -84,6 +86,9 @@ final class TerminalLines implements LineSource {
   @Override
   public void onInterrupt(Runnable stop) {
     terminal.handle(Terminal.Signal.INT, signal -> stop.run());
+    if (terminal instanceof DumbTerminal) {
+      Signals.register("INT", stop); // which a terminal of that kind does not do itself
+    }
   }
 
   @Override
