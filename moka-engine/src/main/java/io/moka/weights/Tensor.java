@@ -31,8 +31,8 @@ public record Tensor(String name, WeightFormat format, List<Long> shape, MemoryS
    */
   public static long elements(List<Long> shape) {
     long product = 1;
-    for (long dimension : shape) {
-      product = Math.multiplyExact(product, dimension);
+    for (int i = 0; i < shape.size(); i++) {
+      product = Math.multiplyExact(product, shape.get(i));
     }
     return product;
   }
@@ -52,6 +52,7 @@ public record Tensor(String name, WeightFormat format, List<Long> shape, MemoryS
    * @return the count
    */
   public int rows() {
-    return Math.toIntExact(elements(shape.subList(0, shape.size() - 1)));
+    // no sublist: kernels ask in every step
+    return Math.toIntExact(elements(shape) / shape.getLast());
   }
 }

@@ -6,6 +6,7 @@ import io.moka.kernels.AttentionShape;
 import io.moka.kernels.FloatMath;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
+import io.moka.kernels.KvType;
 import io.moka.kernels.Rows;
 import io.moka.kernels.Shapes;
 import io.moka.kernels.SlotMap;
@@ -52,6 +53,7 @@ final class AttentionJob implements WorkerPool.Job {
   /** What one worker keeps of a span and of the spans before it, for up to eight query heads. */
   private static final class SpanScratch {
     final int headDim;
+    final KvType type;
 
     /** [8, 512] scores, then probabilities. */
     final Rows scores;
@@ -68,11 +70,13 @@ final class AttentionJob implements WorkerPool.Job {
     final float[] sum = new float[TILE];
     final float[] partial = new float[PARTIAL_SUMS];
 
-    /** Where the values of each block of a span begin, in bytes. */
-    final long[] runs = new long[Kernels.SPAN_TOKENS / BLOCK];
+    /** The values of one block, without what a row does not see. */
+    final MemorySegment values;
 
-    SpanScratch(Arena arena, int headDim) {
+    SpanScratch(Arena arena, KvCache cache, int headDim) {
       this.headDim = headDim;
+      this.type = cache.type();
+      values = arena.allocate(cache.valueStripBytes() * ((headDim + LANES - 1) / LANES), 64);
       scores = Rows.allocate(arena, TILE, Kernels.SPAN_TOKENS);
       sums = Rows.allocate(arena, TILE, headDim);
       totals = Rows.allocate(arena, TILE, headDim);
@@ -111,8 +115,10 @@ final class AttentionJob implements WorkerPool.Job {
     shape = attentionShape;
     out = result;
     for (int i = 0; i < spans.length; i++) {
-      if (spans[i] == null || spans[i].headDim != shape.headDim()) {
-        spans[i] = new SpanScratch(arena, shape.headDim());
+      if (spans[i] == null
+          || spans[i].headDim != shape.headDim()
+          || spans[i].type != cache.type()) {
+        spans[i] = new SpanScratch(arena, cache, shape.headDim());
       }
     }
     pool.run(rows * shape.kvHeads(), this);
@@ -278,46 +284,88 @@ final class AttentionJob implements WorkerPool.Job {
   }
 
   /**
-   * sums[i][c] = sum over p of probability_i(p) v_p[c], p ascending through the blocks of [from,
-   * to).
+   * sums[i][c] = sum over p of probability_i(p) v_p[c]: p ascending within a block, blocks
+   * ascending.
    */
   private void sumValues(int row, int kvHead, int count, int start, int from, int to, int worker) {
+    SpanScratch span = spans[worker];
+    for (int i = 0; i < count; i++) {
+      RowMath.zero(span.sums.data(), span.sums.offsetBytes(i), shape.headDim());
+    }
+    for (int block = from / BLOCK; block * BLOCK < to; block++) {
+      int first = Math.max(from - block * BLOCK, 0);
+      int end = Math.min(to - block * BLOCK, BLOCK);
+      long values = cache.valuesOffset(blockOf(row, block), kvHead);
+      MemorySegment data = cache.layer(layer);
+      if (first % 2 == 1 || end % 2 == 1) {
+        copyValues(values, first, end, span.values);
+        data = span.values;
+        values = 0;
+      }
+      addBlock(data, values, first / 2, (end + 1) / 2, block * BLOCK - start, count, worker);
+    }
+  }
+
+  /**
+   * Copies the values of a block, with zeros beside its seen slots: the kernels take slots in
+   * pairs, and what an unseen slot holds, a NaN of an earlier sequence even, must not count.
+   */
+  private void copyValues(long values, int first, int end, MemorySegment target) {
+    MemorySegment.copy(cache.layer(layer), values, target, 0, target.byteSize());
+    clearSlot(first - 1, target);
+    clearSlot(end, target);
+  }
+
+  private void clearSlot(int slot, MemorySegment values) {
+    if (slot >= 0 && slot < BLOCK) {
+      long first = cache.valuesOffset(0, 0);
+      for (int i = 0; i < shape.headDim(); i++) {
+        cache.type().put(values, cache.valueOffset(0, 0, slot, i) - first, 0);
+      }
+    }
+  }
+
+  /**
+   * Adds the pairs [firstPair, endPair) of a block, whose first slot is {@code column} of the
+   * scores.
+   */
+  private void addBlock(
+      MemorySegment data,
+      long values,
+      int firstPair,
+      int endPair,
+      int column,
+      int count,
+      int worker) {
     Scratch own = scratch[worker];
     SpanScratch span = spans[worker];
     WeightFormat format = cache.type().format();
-    MemorySegment data = cache.layer(layer);
     long stripBytes = cache.valueStripBytes();
-    int firstBlock = from / BLOCK;
-    int blocks = (to + BLOCK - 1) / BLOCK - firstBlock;
-    for (int i = 0; i < blocks; i++) {
-      span.runs[i] = cache.valuesOffset(blockOf(row, firstBlock + i), kvHead);
-    }
     for (int i = 0; i < count; i++) {
-      own.rows[i] = span.scores.offsetBytes(i) + (long) (firstBlock * BLOCK - start) * Float.BYTES;
+      own.rows[i] = span.scores.offsetBytes(i) + (column + 2L * firstPair) * Float.BYTES;
     }
-    for (int column = 0; column < shape.headDim(); column += PackedMatrix.GROUP_ROWS) {
-      int width = Math.min(PackedMatrix.GROUP_ROWS, shape.headDim() - column);
+    for (int first = 0; first < shape.headDim(); first += PackedMatrix.GROUP_ROWS) {
+      int width = Math.min(PackedMatrix.GROUP_ROWS, shape.headDim() - first);
       int strips = (width + LANES - 1) / LANES;
-      RowMath.zero(own.sums, 0, count * PackedMatrix.GROUP_ROWS);
-      GroupProduct.addRuns(
+      long strip =
+          values + first / LANES * stripBytes + (long) firstPair * PackedMatrix.pairBytes(format);
+      GroupProduct.multiply(
           format,
           data,
-          column / LANES * stripBytes,
+          strip,
           stripBytes,
           strips,
-          span.runs,
-          blocks,
-          BLOCK,
+          2 * (endPair - firstPair),
           span.scores.data(),
           count,
           own);
       for (int i = 0; i < count; i++) {
-        MemorySegment.copy(
+        RowMath.add(
             own.sums,
             i * StripProduct.ROW_BYTES,
             span.sums.data(),
-            span.sums.offsetBytes(i) + column * 4L,
-            width * 4L);
+            span.sums.offsetBytes(i) + first * 4L,
+            width);
       }
     }
   }

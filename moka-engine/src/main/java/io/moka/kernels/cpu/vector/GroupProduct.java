@@ -9,19 +9,12 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * The product of up to 128 rows with a group of strips, whatever the format. Formats that need
- * arithmetic are decoded into a panel of floats, a few columns at a time, once for all rows; the
- * others are read as they lie.
+ * The product of up to 128 rows with a group of strips, whatever the format. A format that needs
+ * arithmetic is decoded into a panel of floats, once for all rows; the others are read as they lie.
  */
 final class GroupProduct {
   /** Rows that one call takes at most. */
   static final int MAX_ROWS = 128;
-
-  private static final long PANEL_STRIP_BYTES =
-      PackedMatrix.stripBytes(WeightFormat.F32, 2 * Scratch.PANEL_PAIRS);
-
-  private static final long PAIR_OF_FLOATS = 2L * Float.BYTES;
-  private static final long[] ONE_RUN = {0};
 
   private GroupProduct() {}
 
@@ -48,148 +41,48 @@ final class GroupProduct {
       MemorySegment x,
       int count,
       Scratch scratch) {
-    RowMath.zero(scratch.sums, 0, count * PackedMatrix.GROUP_ROWS);
-    add(format, weights, strip, stripBytes, strips, columns, x, count, scratch);
-  }
-
-  private static void add(
-      WeightFormat format,
-      MemorySegment weights,
-      long strip,
-      long stripBytes,
-      int strips,
-      int columns,
-      MemorySegment x,
-      int count,
-      Scratch scratch) {
-    addRuns(format, weights, strip, stripBytes, strips, ONE_RUN, 1, columns, x, count, scratch);
-  }
-
-  /**
-   * As {@link #multiply}, on top of the sums that are there and over columns that lie in runs: the
-   * cache blocks of a sequence.
-   *
-   * @param format how the strips hold their numbers
-   * @param weights memory of the strips
-   * @param strip where the first strip begins within a run, in bytes
-   * @param stripBytes bytes from one strip to the next
-   * @param strips 1 to 4
-   * @param runs where each run begins, in bytes
-   * @param runCount runs
-   * @param columns columns of a run; even, where there are several
-   * @param x memory of the rows, whose beginnings are in {@code scratch.rows}
-   * @param count rows, at most {@link #MAX_ROWS}
-   * @param scratch the worker's
-   */
-  static void addRuns(
-      WeightFormat format,
-      MemorySegment weights,
-      long strip,
-      long stripBytes,
-      int strips,
-      long[] runs,
-      int runCount,
-      int columns,
-      MemorySegment x,
-      int count,
-      Scratch scratch) {
     int pairs = (columns + 1) / 2;
     switch (format) {
-      case F32, BF16 -> {
-        StripFormat direct = format == WeightFormat.F32 ? StripFormat.F32 : StripFormat.BF16;
-        addTiles(
-            direct,
-            weights,
-            strip,
-            stripBytes,
-            strips,
-            runs,
-            runCount,
-            pairs,
-            x,
-            count,
-            0,
-            scratch);
-      }
+      case F32 ->
+          multiplyTiles(
+              StripFormat.F32, weights, strip, stripBytes, strips, pairs, x, count, scratch);
+      case BF16 ->
+          multiplyTiles(
+              StripFormat.BF16, weights, strip, stripBytes, strips, pairs, x, count, scratch);
       case F16 -> {
-        for (int run = 0; run < runCount; run++) {
-          addHalves(
-              weights,
-              runs[run] + strip,
-              stripBytes,
-              strips,
-              pairs,
-              x,
-              count,
-              run * pairs * PAIR_OF_FLOATS,
-              scratch);
+        long panelStrip = PackedMatrix.stripBytes(WeightFormat.F32, columns);
+        MemorySegment panel = scratch.panel(panelStrip * strips);
+        for (int s = 0; s < strips; s++) {
+          decodeHalves(weights, strip + s * stripBytes, pairs, panel, s * panelStrip);
         }
+        multiplyTiles(StripFormat.F32, panel, 0, panelStrip, strips, pairs, x, count, scratch);
       }
     }
   }
 
-  private static void addHalves(
-      MemorySegment weights,
-      long strip,
-      long stripBytes,
-      int strips,
-      int pairs,
-      MemorySegment x,
-      int count,
-      long column,
-      Scratch scratch) {
-    int pairBytes = PackedMatrix.pairBytes(WeightFormat.F16);
-    for (int pair = 0; pair < pairs; pair += Scratch.PANEL_PAIRS) {
-      int length = Math.min(Scratch.PANEL_PAIRS, pairs - pair);
-      long from = strip + (long) pair * pairBytes;
-      for (int s = 0; s < strips; s++) {
-        decodeHalves(weights, from + s * stripBytes, length, scratch.panel, s * PANEL_STRIP_BYTES);
-      }
-      addTiles(
-          StripFormat.F32,
-          scratch.panel,
-          0,
-          PANEL_STRIP_BYTES,
-          strips,
-          ONE_RUN,
-          1,
-          length,
-          x,
-          count,
-          column + pair * PAIR_OF_FLOATS,
-          scratch);
-    }
-  }
-
-  private static void addTiles(
+  private static void multiplyTiles(
       StripFormat format,
       MemorySegment weights,
       long strip,
       long stripBytes,
       int strips,
-      long[] runs,
-      int runCount,
       int pairs,
       MemorySegment x,
       int count,
-      long column,
       Scratch scratch) {
     for (int row = 0; row < count; ) {
       int tile = StripProduct.tileRows(count - row);
-      StripProduct.add(
+      StripProduct.multiply(
           format,
           weights,
           strip,
           stripBytes,
           strips,
-          runs,
-          runCount,
           pairs,
           x,
           scratch.rows,
           row,
           tile,
-          column,
           scratch.sums);
       row += tile;
     }

@@ -126,31 +126,54 @@ final class RowMath {
       MemorySegment out,
       long to,
       int count) {
+    // two loops, not one with a choice in it: C2 makes objects of vectors that meet behind a choice
+    switch (activation) {
+      case SILU -> silu(gate, gateFrom, up, upFrom, out, to, count);
+      case GELU -> gelu(gate, gateFrom, up, upFrom, out, to, count);
+    }
+  }
+
+  private static void silu(
+      MemorySegment gate,
+      long gateFrom,
+      MemorySegment up,
+      long upFrom,
+      MemorySegment out,
+      long to,
+      int count) {
     int i = 0;
     for (; i <= count - Lanes.COUNT; i += Lanes.COUNT) {
       long at = i * 4L;
       FloatVector x = load(gate, gateFrom + at);
-      FloatVector y =
-          switch (activation) {
-            case SILU -> sigmoidTimes(x, x);
-            case GELU -> sigmoidTimes(x, geluInner(x));
-          };
-      y.mul(load(up, upFrom + at)).intoMemorySegment(out, to + at, ORDER);
+      sigmoidTimes(x, x).mul(load(up, upFrom + at)).intoMemorySegment(out, to + at, ORDER);
     }
     for (; i < count; i++) {
       long at = i * 4L;
-      float x = gate.get(JAVA_FLOAT, gateFrom + at);
-      float y =
-          switch (activation) {
-            case SILU -> FloatMath.silu(x);
-            case GELU -> FloatMath.gelu(x);
-          };
+      float y = FloatMath.silu(gate.get(JAVA_FLOAT, gateFrom + at));
       out.set(JAVA_FLOAT, to + at, y * up.get(JAVA_FLOAT, upFrom + at));
     }
   }
 
-  private static FloatVector geluInner(FloatVector x) {
-    return x.mul(FloatMath.GELU_CUBIC).mul(x).fma(x, x).mul(FloatMath.GELU_SCALE);
+  private static void gelu(
+      MemorySegment gate,
+      long gateFrom,
+      MemorySegment up,
+      long upFrom,
+      MemorySegment out,
+      long to,
+      int count) {
+    int i = 0;
+    for (; i <= count - Lanes.COUNT; i += Lanes.COUNT) {
+      long at = i * 4L;
+      FloatVector x = load(gate, gateFrom + at);
+      FloatVector inner = x.mul(FloatMath.GELU_CUBIC).mul(x).fma(x, x).mul(FloatMath.GELU_SCALE);
+      sigmoidTimes(x, inner).mul(load(up, upFrom + at)).intoMemorySegment(out, to + at, ORDER);
+    }
+    for (; i < count; i++) {
+      long at = i * 4L;
+      float y = FloatMath.gelu(gate.get(JAVA_FLOAT, gateFrom + at));
+      out.set(JAVA_FLOAT, to + at, y * up.get(JAVA_FLOAT, upFrom + at));
+    }
   }
 
   /** x / (1 + e^-inner). */

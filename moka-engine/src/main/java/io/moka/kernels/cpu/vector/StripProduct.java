@@ -2,6 +2,7 @@ package io.moka.kernels.cpu.vector;
 
 import static io.moka.kernels.cpu.vector.Lanes.FLOATS;
 import static io.moka.kernels.cpu.vector.Lanes.INTS;
+import static io.moka.kernels.cpu.vector.Lanes.ORDER;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import io.moka.weights.PackedMatrix;
@@ -11,7 +12,7 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * The product of a few rows with strips of a packed matrix: {@code sums[i][r] += sum over c of
+ * The product of a few rows with strips of a packed matrix: {@code sums[i][r] = sum over c of
  * x_i[c] w[r][c]}, one fused multiply-add after the other over ascending c. Everything heavy in a
  * forward pass is this sum.
  *
@@ -53,45 +54,39 @@ final class StripProduct {
   }
 
   /**
-   * Adds the product of up to eight rows with some strips to {@code sums}.
+   * Multiplies up to eight rows with some strips.
    *
    * @param format how the strips hold their numbers
    * @param weights memory of the strips
    * @param strip where the first begins, in bytes
    * @param stripBytes bytes from one strip to the next
    * @param strips 1 to 4
-   * @param runs where each run of columns begins, in bytes from the beginning of its strip
-   * @param runCount runs
-   * @param pairs pairs of columns in a run
+   * @param pairs pairs of columns
    * @param x memory of the rows
    * @param rows where each row begins, in bytes
    * @param first the first row to take
    * @param count rows, as {@link #tileRows} says
-   * @param column where the columns begin in a row, in bytes
    * @param sums [rows, 64]; rows up to the next multiple of eight are scratch
    */
-  static void add(
+  static void multiply(
       StripFormat format,
       MemorySegment weights,
       long strip,
       long stripBytes,
       int strips,
-      long[] runs,
-      int runCount,
       int pairs,
       MemorySegment x,
       long[] rows,
       int first,
       int count,
-      long column,
       MemorySegment sums) {
     int vectors = strips * PackedMatrix.STRIP_ROWS / Lanes.COUNT;
     // missing rows repeat the last; their sums are scratch
     int last = first + count - 1;
-    long x0 = rows[first] + column;
-    long x1 = rows[Math.min(first + 1, last)] + column;
-    long x2 = rows[Math.min(first + 2, last)] + column;
-    long x3 = rows[Math.min(first + 3, last)] + column;
+    long x0 = rows[first];
+    long x1 = rows[Math.min(first + 1, last)];
+    long x2 = rows[Math.min(first + 2, last)];
+    long x3 = rows[Math.min(first + 3, last)];
     long to = first * ROW_BYTES;
     int v = 0;
     if (count <= 2 || count <= 4 && MANY_REGISTERS) {
@@ -102,14 +97,9 @@ final class StripProduct {
         long w3 = strip + vectorOffset(v + 3, stripBytes);
         long at = to + (long) v * Lanes.BYTES;
         switch (count) {
-          case 1 ->
-              tile1x4(format, weights, w0, w1, w2, w3, runs, runCount, pairs, x, x0, sums, at);
-          case 2 ->
-              tile2x4(format, weights, w0, w1, w2, w3, runs, runCount, pairs, x, x0, x1, sums, at);
-          default ->
-              tile4x4(
-                  format, weights, w0, w1, w2, w3, runs, runCount, pairs, x, x0, x1, x2, x3, sums,
-                  at);
+          case 1 -> tile1x4(format, weights, w0, w1, w2, w3, pairs, x, x0, sums, at);
+          case 2 -> tile2x4(format, weights, w0, w1, w2, w3, pairs, x, x0, x1, sums, at);
+          default -> tile4x4(format, weights, w0, w1, w2, w3, pairs, x, x0, x1, x2, x3, sums, at);
         }
       }
     }
@@ -119,34 +109,18 @@ final class StripProduct {
       long w1 = v + 1 < vectors ? strip + vectorOffset(v + 1, stripBytes) : w0;
       long at = to + (long) v * Lanes.BYTES;
       if (count <= 4) {
-        tile4x2(format, weights, w0, w1, runs, runCount, pairs, x, x0, x1, x2, x3, sums, at);
+        tile4x2(format, weights, w0, w1, pairs, x, x0, x1, x2, x3, sums, at);
         continue;
       }
-      long x4 = rows[first + 4] + column;
-      long x5 = rows[Math.min(first + 5, last)] + column;
-      long x6 = rows[Math.min(first + 6, last)] + column;
-      long x7 = rows[Math.min(first + 7, last)] + column;
+      long x4 = rows[first + 4];
+      long x5 = rows[Math.min(first + 5, last)];
+      long x6 = rows[Math.min(first + 6, last)];
+      long x7 = rows[Math.min(first + 7, last)];
       if (MANY_REGISTERS) {
-        tile8x2(
-            format, weights, w0, w1, runs, runCount, pairs, x, x0, x1, x2, x3, x4, x5, x6, x7, sums,
-            at);
+        tile8x2(format, weights, w0, w1, pairs, x, x0, x1, x2, x3, x4, x5, x6, x7, sums, at);
       } else {
-        tile4x2(format, weights, w0, w1, runs, runCount, pairs, x, x0, x1, x2, x3, sums, at);
-        tile4x2(
-            format,
-            weights,
-            w0,
-            w1,
-            runs,
-            runCount,
-            pairs,
-            x,
-            x4,
-            x5,
-            x6,
-            x7,
-            sums,
-            at + 4 * ROW_BYTES);
+        tile4x2(format, weights, w0, w1, pairs, x, x0, x1, x2, x3, sums, at);
+        tile4x2(format, weights, w0, w1, pairs, x, x4, x5, x6, x7, sums, at + 4 * ROW_BYTES);
       }
     }
   }
@@ -159,18 +133,10 @@ final class StripProduct {
   }
 
   private static FloatVector decode(MemorySegment weights, long offset, int shift, IntVector mask) {
-    return IntVector.fromMemorySegment(INTS, weights, offset, Lanes.ORDER)
+    return IntVector.fromMemorySegment(INTS, weights, offset, ORDER)
         .lanewise(VectorOperators.LSHL, shift)
         .and(mask)
         .reinterpretAsFloats();
-  }
-
-  private static FloatVector load(MemorySegment sums, long offset) {
-    return FloatVector.fromMemorySegment(FLOATS, sums, offset, Lanes.ORDER);
-  }
-
-  private static void store(FloatVector vector, MemorySegment sums, long offset) {
-    vector.intoMemorySegment(sums, offset, Lanes.ORDER);
   }
 
   /** Eight rows by two vectors of weights. */
@@ -179,8 +145,6 @@ final class StripProduct {
       MemorySegment weights,
       long w0,
       long w1,
-      long[] runs,
-      int runCount,
       int pairs,
       MemorySegment x,
       long x0,
@@ -197,76 +161,71 @@ final class StripProduct {
     int halfBytes = format.halfBytes();
     int shift = format.shift();
     IntVector mask = IntVector.broadcast(INTS, format.mask());
-    FloatVector sum00 = load(sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
-    FloatVector sum01 = load(sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
-    FloatVector sum10 = load(sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES);
-    FloatVector sum11 = load(sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES);
-    FloatVector sum20 = load(sums, to + 2 * ROW_BYTES + 0 * Lanes.BYTES);
-    FloatVector sum21 = load(sums, to + 2 * ROW_BYTES + 1 * Lanes.BYTES);
-    FloatVector sum30 = load(sums, to + 3 * ROW_BYTES + 0 * Lanes.BYTES);
-    FloatVector sum31 = load(sums, to + 3 * ROW_BYTES + 1 * Lanes.BYTES);
-    FloatVector sum40 = load(sums, to + 4 * ROW_BYTES + 0 * Lanes.BYTES);
-    FloatVector sum41 = load(sums, to + 4 * ROW_BYTES + 1 * Lanes.BYTES);
-    FloatVector sum50 = load(sums, to + 5 * ROW_BYTES + 0 * Lanes.BYTES);
-    FloatVector sum51 = load(sums, to + 5 * ROW_BYTES + 1 * Lanes.BYTES);
-    FloatVector sum60 = load(sums, to + 6 * ROW_BYTES + 0 * Lanes.BYTES);
-    FloatVector sum61 = load(sums, to + 6 * ROW_BYTES + 1 * Lanes.BYTES);
-    FloatVector sum70 = load(sums, to + 7 * ROW_BYTES + 0 * Lanes.BYTES);
-    FloatVector sum71 = load(sums, to + 7 * ROW_BYTES + 1 * Lanes.BYTES);
-    long columns = 0;
-    for (int run = 0; run < runCount; run++) {
-      long start = runs[run];
-      for (int pair = 0; pair < pairs; pair++) {
-        for (int half = 0; half < 2; half++) {
-          long at = start + (long) pair * pairBytes + half * halfBytes;
-          int left = shift - shift * half;
-          long column = columns + pair * 8L + half * 4L;
-          FloatVector weight0 = decode(weights, w0 + at, left, mask);
-          FloatVector weight1 = decode(weights, w1 + at, left, mask);
-          FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
-          sum00 = weight0.fma(value0, sum00);
-          sum01 = weight1.fma(value0, sum01);
-          FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + column));
-          sum10 = weight0.fma(value1, sum10);
-          sum11 = weight1.fma(value1, sum11);
-          FloatVector value2 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x2 + column));
-          sum20 = weight0.fma(value2, sum20);
-          sum21 = weight1.fma(value2, sum21);
-          FloatVector value3 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x3 + column));
-          sum30 = weight0.fma(value3, sum30);
-          sum31 = weight1.fma(value3, sum31);
-          FloatVector value4 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x4 + column));
-          sum40 = weight0.fma(value4, sum40);
-          sum41 = weight1.fma(value4, sum41);
-          FloatVector value5 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x5 + column));
-          sum50 = weight0.fma(value5, sum50);
-          sum51 = weight1.fma(value5, sum51);
-          FloatVector value6 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x6 + column));
-          sum60 = weight0.fma(value6, sum60);
-          sum61 = weight1.fma(value6, sum61);
-          FloatVector value7 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x7 + column));
-          sum70 = weight0.fma(value7, sum70);
-          sum71 = weight1.fma(value7, sum71);
-        }
+    FloatVector sum00 = FloatVector.zero(FLOATS);
+    FloatVector sum01 = FloatVector.zero(FLOATS);
+    FloatVector sum10 = FloatVector.zero(FLOATS);
+    FloatVector sum11 = FloatVector.zero(FLOATS);
+    FloatVector sum20 = FloatVector.zero(FLOATS);
+    FloatVector sum21 = FloatVector.zero(FLOATS);
+    FloatVector sum30 = FloatVector.zero(FLOATS);
+    FloatVector sum31 = FloatVector.zero(FLOATS);
+    FloatVector sum40 = FloatVector.zero(FLOATS);
+    FloatVector sum41 = FloatVector.zero(FLOATS);
+    FloatVector sum50 = FloatVector.zero(FLOATS);
+    FloatVector sum51 = FloatVector.zero(FLOATS);
+    FloatVector sum60 = FloatVector.zero(FLOATS);
+    FloatVector sum61 = FloatVector.zero(FLOATS);
+    FloatVector sum70 = FloatVector.zero(FLOATS);
+    FloatVector sum71 = FloatVector.zero(FLOATS);
+    for (int pair = 0; pair < pairs; pair++) {
+      for (int half = 0; half < 2; half++) {
+        long at = (long) pair * pairBytes + half * halfBytes;
+        int left = shift - shift * half;
+        long column = pair * 8L + half * 4L;
+        FloatVector weight0 = decode(weights, w0 + at, left, mask);
+        FloatVector weight1 = decode(weights, w1 + at, left, mask);
+        FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
+        sum00 = weight0.fma(value0, sum00);
+        sum01 = weight1.fma(value0, sum01);
+        FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + column));
+        sum10 = weight0.fma(value1, sum10);
+        sum11 = weight1.fma(value1, sum11);
+        FloatVector value2 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x2 + column));
+        sum20 = weight0.fma(value2, sum20);
+        sum21 = weight1.fma(value2, sum21);
+        FloatVector value3 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x3 + column));
+        sum30 = weight0.fma(value3, sum30);
+        sum31 = weight1.fma(value3, sum31);
+        FloatVector value4 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x4 + column));
+        sum40 = weight0.fma(value4, sum40);
+        sum41 = weight1.fma(value4, sum41);
+        FloatVector value5 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x5 + column));
+        sum50 = weight0.fma(value5, sum50);
+        sum51 = weight1.fma(value5, sum51);
+        FloatVector value6 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x6 + column));
+        sum60 = weight0.fma(value6, sum60);
+        sum61 = weight1.fma(value6, sum61);
+        FloatVector value7 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x7 + column));
+        sum70 = weight0.fma(value7, sum70);
+        sum71 = weight1.fma(value7, sum71);
       }
-      columns += pairs * 8L;
     }
-    store(sum00, sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
-    store(sum01, sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
-    store(sum10, sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES);
-    store(sum11, sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES);
-    store(sum20, sums, to + 2 * ROW_BYTES + 0 * Lanes.BYTES);
-    store(sum21, sums, to + 2 * ROW_BYTES + 1 * Lanes.BYTES);
-    store(sum30, sums, to + 3 * ROW_BYTES + 0 * Lanes.BYTES);
-    store(sum31, sums, to + 3 * ROW_BYTES + 1 * Lanes.BYTES);
-    store(sum40, sums, to + 4 * ROW_BYTES + 0 * Lanes.BYTES);
-    store(sum41, sums, to + 4 * ROW_BYTES + 1 * Lanes.BYTES);
-    store(sum50, sums, to + 5 * ROW_BYTES + 0 * Lanes.BYTES);
-    store(sum51, sums, to + 5 * ROW_BYTES + 1 * Lanes.BYTES);
-    store(sum60, sums, to + 6 * ROW_BYTES + 0 * Lanes.BYTES);
-    store(sum61, sums, to + 6 * ROW_BYTES + 1 * Lanes.BYTES);
-    store(sum70, sums, to + 7 * ROW_BYTES + 0 * Lanes.BYTES);
-    store(sum71, sums, to + 7 * ROW_BYTES + 1 * Lanes.BYTES);
+    sum00.intoMemorySegment(sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
+    sum01.intoMemorySegment(sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
+    sum10.intoMemorySegment(sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
+    sum11.intoMemorySegment(sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
+    sum20.intoMemorySegment(sums, to + 2 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
+    sum21.intoMemorySegment(sums, to + 2 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
+    sum30.intoMemorySegment(sums, to + 3 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
+    sum31.intoMemorySegment(sums, to + 3 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
+    sum40.intoMemorySegment(sums, to + 4 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
+    sum41.intoMemorySegment(sums, to + 4 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
+    sum50.intoMemorySegment(sums, to + 5 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
+    sum51.intoMemorySegment(sums, to + 5 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
+    sum60.intoMemorySegment(sums, to + 6 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
+    sum61.intoMemorySegment(sums, to + 6 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
+    sum70.intoMemorySegment(sums, to + 7 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
+    sum71.intoMemorySegment(sums, to + 7 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
   }
 
   /** Four rows by two vectors of weights. */
@@ -275,8 +234,6 @@ final class StripProduct {
       MemorySegment weights,
       long w0,
       long w1,
-      long[] runs,
-      int runCount,
       int pairs,
       MemorySegment x,
       long x0,
@@ -289,48 +246,43 @@ final class StripProduct {
     int halfBytes = format.halfBytes();
     int shift = format.shift();
     IntVector mask = IntVector.broadcast(INTS, format.mask());
-    FloatVector sum00 = load(sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
-    FloatVector sum01 = load(sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
-    FloatVector sum10 = load(sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES);
-    FloatVector sum11 = load(sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES);
-    FloatVector sum20 = load(sums, to + 2 * ROW_BYTES + 0 * Lanes.BYTES);
-    FloatVector sum21 = load(sums, to + 2 * ROW_BYTES + 1 * Lanes.BYTES);
-    FloatVector sum30 = load(sums, to + 3 * ROW_BYTES + 0 * Lanes.BYTES);
-    FloatVector sum31 = load(sums, to + 3 * ROW_BYTES + 1 * Lanes.BYTES);
-    long columns = 0;
-    for (int run = 0; run < runCount; run++) {
-      long start = runs[run];
-      for (int pair = 0; pair < pairs; pair++) {
-        for (int half = 0; half < 2; half++) {
-          long at = start + (long) pair * pairBytes + half * halfBytes;
-          int left = shift - shift * half;
-          long column = columns + pair * 8L + half * 4L;
-          FloatVector weight0 = decode(weights, w0 + at, left, mask);
-          FloatVector weight1 = decode(weights, w1 + at, left, mask);
-          FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
-          sum00 = weight0.fma(value0, sum00);
-          sum01 = weight1.fma(value0, sum01);
-          FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + column));
-          sum10 = weight0.fma(value1, sum10);
-          sum11 = weight1.fma(value1, sum11);
-          FloatVector value2 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x2 + column));
-          sum20 = weight0.fma(value2, sum20);
-          sum21 = weight1.fma(value2, sum21);
-          FloatVector value3 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x3 + column));
-          sum30 = weight0.fma(value3, sum30);
-          sum31 = weight1.fma(value3, sum31);
-        }
+    FloatVector sum00 = FloatVector.zero(FLOATS);
+    FloatVector sum01 = FloatVector.zero(FLOATS);
+    FloatVector sum10 = FloatVector.zero(FLOATS);
+    FloatVector sum11 = FloatVector.zero(FLOATS);
+    FloatVector sum20 = FloatVector.zero(FLOATS);
+    FloatVector sum21 = FloatVector.zero(FLOATS);
+    FloatVector sum30 = FloatVector.zero(FLOATS);
+    FloatVector sum31 = FloatVector.zero(FLOATS);
+    for (int pair = 0; pair < pairs; pair++) {
+      for (int half = 0; half < 2; half++) {
+        long at = (long) pair * pairBytes + half * halfBytes;
+        int left = shift - shift * half;
+        long column = pair * 8L + half * 4L;
+        FloatVector weight0 = decode(weights, w0 + at, left, mask);
+        FloatVector weight1 = decode(weights, w1 + at, left, mask);
+        FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
+        sum00 = weight0.fma(value0, sum00);
+        sum01 = weight1.fma(value0, sum01);
+        FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + column));
+        sum10 = weight0.fma(value1, sum10);
+        sum11 = weight1.fma(value1, sum11);
+        FloatVector value2 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x2 + column));
+        sum20 = weight0.fma(value2, sum20);
+        sum21 = weight1.fma(value2, sum21);
+        FloatVector value3 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x3 + column));
+        sum30 = weight0.fma(value3, sum30);
+        sum31 = weight1.fma(value3, sum31);
       }
-      columns += pairs * 8L;
     }
-    store(sum00, sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
-    store(sum01, sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
-    store(sum10, sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES);
-    store(sum11, sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES);
-    store(sum20, sums, to + 2 * ROW_BYTES + 0 * Lanes.BYTES);
-    store(sum21, sums, to + 2 * ROW_BYTES + 1 * Lanes.BYTES);
-    store(sum30, sums, to + 3 * ROW_BYTES + 0 * Lanes.BYTES);
-    store(sum31, sums, to + 3 * ROW_BYTES + 1 * Lanes.BYTES);
+    sum00.intoMemorySegment(sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
+    sum01.intoMemorySegment(sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
+    sum10.intoMemorySegment(sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
+    sum11.intoMemorySegment(sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
+    sum20.intoMemorySegment(sums, to + 2 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
+    sum21.intoMemorySegment(sums, to + 2 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
+    sum30.intoMemorySegment(sums, to + 3 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
+    sum31.intoMemorySegment(sums, to + 3 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
   }
 
   /** Four rows by four vectors of weights. */
@@ -341,8 +293,6 @@ final class StripProduct {
       long w1,
       long w2,
       long w3,
-      long[] runs,
-      int runCount,
       int pairs,
       MemorySegment x,
       long x0,
@@ -355,74 +305,69 @@ final class StripProduct {
     int halfBytes = format.halfBytes();
     int shift = format.shift();
     IntVector mask = IntVector.broadcast(INTS, format.mask());
-    FloatVector sum00 = load(sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
-    FloatVector sum01 = load(sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
-    FloatVector sum02 = load(sums, to + 0 * ROW_BYTES + 2 * Lanes.BYTES);
-    FloatVector sum03 = load(sums, to + 0 * ROW_BYTES + 3 * Lanes.BYTES);
-    FloatVector sum10 = load(sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES);
-    FloatVector sum11 = load(sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES);
-    FloatVector sum12 = load(sums, to + 1 * ROW_BYTES + 2 * Lanes.BYTES);
-    FloatVector sum13 = load(sums, to + 1 * ROW_BYTES + 3 * Lanes.BYTES);
-    FloatVector sum20 = load(sums, to + 2 * ROW_BYTES + 0 * Lanes.BYTES);
-    FloatVector sum21 = load(sums, to + 2 * ROW_BYTES + 1 * Lanes.BYTES);
-    FloatVector sum22 = load(sums, to + 2 * ROW_BYTES + 2 * Lanes.BYTES);
-    FloatVector sum23 = load(sums, to + 2 * ROW_BYTES + 3 * Lanes.BYTES);
-    FloatVector sum30 = load(sums, to + 3 * ROW_BYTES + 0 * Lanes.BYTES);
-    FloatVector sum31 = load(sums, to + 3 * ROW_BYTES + 1 * Lanes.BYTES);
-    FloatVector sum32 = load(sums, to + 3 * ROW_BYTES + 2 * Lanes.BYTES);
-    FloatVector sum33 = load(sums, to + 3 * ROW_BYTES + 3 * Lanes.BYTES);
-    long columns = 0;
-    for (int run = 0; run < runCount; run++) {
-      long start = runs[run];
-      for (int pair = 0; pair < pairs; pair++) {
-        for (int half = 0; half < 2; half++) {
-          long at = start + (long) pair * pairBytes + half * halfBytes;
-          int left = shift - shift * half;
-          long column = columns + pair * 8L + half * 4L;
-          FloatVector weight0 = decode(weights, w0 + at, left, mask);
-          FloatVector weight1 = decode(weights, w1 + at, left, mask);
-          FloatVector weight2 = decode(weights, w2 + at, left, mask);
-          FloatVector weight3 = decode(weights, w3 + at, left, mask);
-          FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
-          sum00 = weight0.fma(value0, sum00);
-          sum01 = weight1.fma(value0, sum01);
-          sum02 = weight2.fma(value0, sum02);
-          sum03 = weight3.fma(value0, sum03);
-          FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + column));
-          sum10 = weight0.fma(value1, sum10);
-          sum11 = weight1.fma(value1, sum11);
-          sum12 = weight2.fma(value1, sum12);
-          sum13 = weight3.fma(value1, sum13);
-          FloatVector value2 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x2 + column));
-          sum20 = weight0.fma(value2, sum20);
-          sum21 = weight1.fma(value2, sum21);
-          sum22 = weight2.fma(value2, sum22);
-          sum23 = weight3.fma(value2, sum23);
-          FloatVector value3 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x3 + column));
-          sum30 = weight0.fma(value3, sum30);
-          sum31 = weight1.fma(value3, sum31);
-          sum32 = weight2.fma(value3, sum32);
-          sum33 = weight3.fma(value3, sum33);
-        }
+    FloatVector sum00 = FloatVector.zero(FLOATS);
+    FloatVector sum01 = FloatVector.zero(FLOATS);
+    FloatVector sum02 = FloatVector.zero(FLOATS);
+    FloatVector sum03 = FloatVector.zero(FLOATS);
+    FloatVector sum10 = FloatVector.zero(FLOATS);
+    FloatVector sum11 = FloatVector.zero(FLOATS);
+    FloatVector sum12 = FloatVector.zero(FLOATS);
+    FloatVector sum13 = FloatVector.zero(FLOATS);
+    FloatVector sum20 = FloatVector.zero(FLOATS);
+    FloatVector sum21 = FloatVector.zero(FLOATS);
+    FloatVector sum22 = FloatVector.zero(FLOATS);
+    FloatVector sum23 = FloatVector.zero(FLOATS);
+    FloatVector sum30 = FloatVector.zero(FLOATS);
+    FloatVector sum31 = FloatVector.zero(FLOATS);
+    FloatVector sum32 = FloatVector.zero(FLOATS);
+    FloatVector sum33 = FloatVector.zero(FLOATS);
+    for (int pair = 0; pair < pairs; pair++) {
+      for (int half = 0; half < 2; half++) {
+        long at = (long) pair * pairBytes + half * halfBytes;
+        int left = shift - shift * half;
+        long column = pair * 8L + half * 4L;
+        FloatVector weight0 = decode(weights, w0 + at, left, mask);
+        FloatVector weight1 = decode(weights, w1 + at, left, mask);
+        FloatVector weight2 = decode(weights, w2 + at, left, mask);
+        FloatVector weight3 = decode(weights, w3 + at, left, mask);
+        FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
+        sum00 = weight0.fma(value0, sum00);
+        sum01 = weight1.fma(value0, sum01);
+        sum02 = weight2.fma(value0, sum02);
+        sum03 = weight3.fma(value0, sum03);
+        FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + column));
+        sum10 = weight0.fma(value1, sum10);
+        sum11 = weight1.fma(value1, sum11);
+        sum12 = weight2.fma(value1, sum12);
+        sum13 = weight3.fma(value1, sum13);
+        FloatVector value2 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x2 + column));
+        sum20 = weight0.fma(value2, sum20);
+        sum21 = weight1.fma(value2, sum21);
+        sum22 = weight2.fma(value2, sum22);
+        sum23 = weight3.fma(value2, sum23);
+        FloatVector value3 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x3 + column));
+        sum30 = weight0.fma(value3, sum30);
+        sum31 = weight1.fma(value3, sum31);
+        sum32 = weight2.fma(value3, sum32);
+        sum33 = weight3.fma(value3, sum33);
       }
-      columns += pairs * 8L;
     }
-    store(sum00, sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
-    store(sum01, sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
-    store(sum02, sums, to + 0 * ROW_BYTES + 2 * Lanes.BYTES);
-    store(sum03, sums, to + 0 * ROW_BYTES + 3 * Lanes.BYTES);
-    store(sum10, sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES);
-    store(sum11, sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES);
-    store(sum12, sums, to + 1 * ROW_BYTES + 2 * Lanes.BYTES);
-    store(sum13, sums, to + 1 * ROW_BYTES + 3 * Lanes.BYTES);
-    store(sum20, sums, to + 2 * ROW_BYTES + 0 * Lanes.BYTES);
-    store(sum21, sums, to + 2 * ROW_BYTES + 1 * Lanes.BYTES);
-    store(sum22, sums, to + 2 * ROW_BYTES + 2 * Lanes.BYTES);
-    store(sum23, sums, to + 2 * ROW_BYTES + 3 * Lanes.BYTES);
-    store(sum30, sums, to + 3 * ROW_BYTES + 0 * Lanes.BYTES);
-    store(sum31, sums, to + 3 * ROW_BYTES + 1 * Lanes.BYTES);
-    store(sum32, sums, to + 3 * ROW_BYTES + 2 * Lanes.BYTES);
-    store(sum33, sums, to + 3 * ROW_BYTES + 3 * Lanes.BYTES);
+    sum00.intoMemorySegment(sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
+    sum01.intoMemorySegment(sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
+    sum02.intoMemorySegment(sums, to + 0 * ROW_BYTES + 2 * Lanes.BYTES, ORDER);
+    sum03.intoMemorySegment(sums, to + 0 * ROW_BYTES + 3 * Lanes.BYTES, ORDER);
+    sum10.intoMemorySegment(sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
+    sum11.intoMemorySegment(sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
+    sum12.intoMemorySegment(sums, to + 1 * ROW_BYTES + 2 * Lanes.BYTES, ORDER);
+    sum13.intoMemorySegment(sums, to + 1 * ROW_BYTES + 3 * Lanes.BYTES, ORDER);
+    sum20.intoMemorySegment(sums, to + 2 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
+    sum21.intoMemorySegment(sums, to + 2 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
+    sum22.intoMemorySegment(sums, to + 2 * ROW_BYTES + 2 * Lanes.BYTES, ORDER);
+    sum23.intoMemorySegment(sums, to + 2 * ROW_BYTES + 3 * Lanes.BYTES, ORDER);
+    sum30.intoMemorySegment(sums, to + 3 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
+    sum31.intoMemorySegment(sums, to + 3 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
+    sum32.intoMemorySegment(sums, to + 3 * ROW_BYTES + 2 * Lanes.BYTES, ORDER);
+    sum33.intoMemorySegment(sums, to + 3 * ROW_BYTES + 3 * Lanes.BYTES, ORDER);
   }
 
   /** Two rows by four vectors of weights. */
@@ -433,8 +378,6 @@ final class StripProduct {
       long w1,
       long w2,
       long w3,
-      long[] runs,
-      int runCount,
       int pairs,
       MemorySegment x,
       long x0,
@@ -445,48 +388,43 @@ final class StripProduct {
     int halfBytes = format.halfBytes();
     int shift = format.shift();
     IntVector mask = IntVector.broadcast(INTS, format.mask());
-    FloatVector sum00 = load(sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
-    FloatVector sum01 = load(sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
-    FloatVector sum02 = load(sums, to + 0 * ROW_BYTES + 2 * Lanes.BYTES);
-    FloatVector sum03 = load(sums, to + 0 * ROW_BYTES + 3 * Lanes.BYTES);
-    FloatVector sum10 = load(sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES);
-    FloatVector sum11 = load(sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES);
-    FloatVector sum12 = load(sums, to + 1 * ROW_BYTES + 2 * Lanes.BYTES);
-    FloatVector sum13 = load(sums, to + 1 * ROW_BYTES + 3 * Lanes.BYTES);
-    long columns = 0;
-    for (int run = 0; run < runCount; run++) {
-      long start = runs[run];
-      for (int pair = 0; pair < pairs; pair++) {
-        for (int half = 0; half < 2; half++) {
-          long at = start + (long) pair * pairBytes + half * halfBytes;
-          int left = shift - shift * half;
-          long column = columns + pair * 8L + half * 4L;
-          FloatVector weight0 = decode(weights, w0 + at, left, mask);
-          FloatVector weight1 = decode(weights, w1 + at, left, mask);
-          FloatVector weight2 = decode(weights, w2 + at, left, mask);
-          FloatVector weight3 = decode(weights, w3 + at, left, mask);
-          FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
-          sum00 = weight0.fma(value0, sum00);
-          sum01 = weight1.fma(value0, sum01);
-          sum02 = weight2.fma(value0, sum02);
-          sum03 = weight3.fma(value0, sum03);
-          FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + column));
-          sum10 = weight0.fma(value1, sum10);
-          sum11 = weight1.fma(value1, sum11);
-          sum12 = weight2.fma(value1, sum12);
-          sum13 = weight3.fma(value1, sum13);
-        }
+    FloatVector sum00 = FloatVector.zero(FLOATS);
+    FloatVector sum01 = FloatVector.zero(FLOATS);
+    FloatVector sum02 = FloatVector.zero(FLOATS);
+    FloatVector sum03 = FloatVector.zero(FLOATS);
+    FloatVector sum10 = FloatVector.zero(FLOATS);
+    FloatVector sum11 = FloatVector.zero(FLOATS);
+    FloatVector sum12 = FloatVector.zero(FLOATS);
+    FloatVector sum13 = FloatVector.zero(FLOATS);
+    for (int pair = 0; pair < pairs; pair++) {
+      for (int half = 0; half < 2; half++) {
+        long at = (long) pair * pairBytes + half * halfBytes;
+        int left = shift - shift * half;
+        long column = pair * 8L + half * 4L;
+        FloatVector weight0 = decode(weights, w0 + at, left, mask);
+        FloatVector weight1 = decode(weights, w1 + at, left, mask);
+        FloatVector weight2 = decode(weights, w2 + at, left, mask);
+        FloatVector weight3 = decode(weights, w3 + at, left, mask);
+        FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
+        sum00 = weight0.fma(value0, sum00);
+        sum01 = weight1.fma(value0, sum01);
+        sum02 = weight2.fma(value0, sum02);
+        sum03 = weight3.fma(value0, sum03);
+        FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + column));
+        sum10 = weight0.fma(value1, sum10);
+        sum11 = weight1.fma(value1, sum11);
+        sum12 = weight2.fma(value1, sum12);
+        sum13 = weight3.fma(value1, sum13);
       }
-      columns += pairs * 8L;
     }
-    store(sum00, sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
-    store(sum01, sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
-    store(sum02, sums, to + 0 * ROW_BYTES + 2 * Lanes.BYTES);
-    store(sum03, sums, to + 0 * ROW_BYTES + 3 * Lanes.BYTES);
-    store(sum10, sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES);
-    store(sum11, sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES);
-    store(sum12, sums, to + 1 * ROW_BYTES + 2 * Lanes.BYTES);
-    store(sum13, sums, to + 1 * ROW_BYTES + 3 * Lanes.BYTES);
+    sum00.intoMemorySegment(sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
+    sum01.intoMemorySegment(sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
+    sum02.intoMemorySegment(sums, to + 0 * ROW_BYTES + 2 * Lanes.BYTES, ORDER);
+    sum03.intoMemorySegment(sums, to + 0 * ROW_BYTES + 3 * Lanes.BYTES, ORDER);
+    sum10.intoMemorySegment(sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
+    sum11.intoMemorySegment(sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
+    sum12.intoMemorySegment(sums, to + 1 * ROW_BYTES + 2 * Lanes.BYTES, ORDER);
+    sum13.intoMemorySegment(sums, to + 1 * ROW_BYTES + 3 * Lanes.BYTES, ORDER);
   }
 
   /** One row by four vectors of weights. */
@@ -497,8 +435,6 @@ final class StripProduct {
       long w1,
       long w2,
       long w3,
-      long[] runs,
-      int runCount,
       int pairs,
       MemorySegment x,
       long x0,
@@ -508,34 +444,29 @@ final class StripProduct {
     int halfBytes = format.halfBytes();
     int shift = format.shift();
     IntVector mask = IntVector.broadcast(INTS, format.mask());
-    FloatVector sum00 = load(sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
-    FloatVector sum01 = load(sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
-    FloatVector sum02 = load(sums, to + 0 * ROW_BYTES + 2 * Lanes.BYTES);
-    FloatVector sum03 = load(sums, to + 0 * ROW_BYTES + 3 * Lanes.BYTES);
-    long columns = 0;
-    for (int run = 0; run < runCount; run++) {
-      long start = runs[run];
-      for (int pair = 0; pair < pairs; pair++) {
-        for (int half = 0; half < 2; half++) {
-          long at = start + (long) pair * pairBytes + half * halfBytes;
-          int left = shift - shift * half;
-          long column = columns + pair * 8L + half * 4L;
-          FloatVector weight0 = decode(weights, w0 + at, left, mask);
-          FloatVector weight1 = decode(weights, w1 + at, left, mask);
-          FloatVector weight2 = decode(weights, w2 + at, left, mask);
-          FloatVector weight3 = decode(weights, w3 + at, left, mask);
-          FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
-          sum00 = weight0.fma(value0, sum00);
-          sum01 = weight1.fma(value0, sum01);
-          sum02 = weight2.fma(value0, sum02);
-          sum03 = weight3.fma(value0, sum03);
-        }
+    FloatVector sum00 = FloatVector.zero(FLOATS);
+    FloatVector sum01 = FloatVector.zero(FLOATS);
+    FloatVector sum02 = FloatVector.zero(FLOATS);
+    FloatVector sum03 = FloatVector.zero(FLOATS);
+    for (int pair = 0; pair < pairs; pair++) {
+      for (int half = 0; half < 2; half++) {
+        long at = (long) pair * pairBytes + half * halfBytes;
+        int left = shift - shift * half;
+        long column = pair * 8L + half * 4L;
+        FloatVector weight0 = decode(weights, w0 + at, left, mask);
+        FloatVector weight1 = decode(weights, w1 + at, left, mask);
+        FloatVector weight2 = decode(weights, w2 + at, left, mask);
+        FloatVector weight3 = decode(weights, w3 + at, left, mask);
+        FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + column));
+        sum00 = weight0.fma(value0, sum00);
+        sum01 = weight1.fma(value0, sum01);
+        sum02 = weight2.fma(value0, sum02);
+        sum03 = weight3.fma(value0, sum03);
       }
-      columns += pairs * 8L;
     }
-    store(sum00, sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES);
-    store(sum01, sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES);
-    store(sum02, sums, to + 0 * ROW_BYTES + 2 * Lanes.BYTES);
-    store(sum03, sums, to + 0 * ROW_BYTES + 3 * Lanes.BYTES);
+    sum00.intoMemorySegment(sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
+    sum01.intoMemorySegment(sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
+    sum02.intoMemorySegment(sums, to + 0 * ROW_BYTES + 2 * Lanes.BYTES, ORDER);
+    sum03.intoMemorySegment(sums, to + 0 * ROW_BYTES + 3 * Lanes.BYTES, ORDER);
   }
 }

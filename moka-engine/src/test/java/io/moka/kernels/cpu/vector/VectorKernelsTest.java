@@ -1,0 +1,18 @@
+package io.moka.kernels.cpu.vector;
+
+import io.moka.kernels.AllocationContract;
+import io.moka.kernels.Kernels;
+import io.moka.kernels.KernelsContract;
+
+/** The contract at the width that the JVM was started with; the build runs it at all three. */
+class VectorKernelsTest extends KernelsContract implements AllocationContract {
+  @Override
+  public Kernels open(int threads) {
+    return new VectorKernels(threads);
+  }
+
+  @Override
+  public boolean sumsInOrder() {
+    return true;
+  }
+}
