@@ -16,8 +16,9 @@ import java.util.List;
 
 /**
  * The experts of a layer. Choices are sorted by expert; a first job computes act(gate x) * up x for
- * all of them, a second one down and the weighted sum, each of its pieces owning 64 outputs of all
- * rows, so that no two threads add to one number.
+ * all of them, a second one down, each of their pieces reading 64 rows of one expert's weights:
+ * memory is read in long ascending runs, and no two threads write to one number. A third adds up
+ * each row's choices in ascending order of expert ids.
  */
 final class ExpertJobs {
   /** Experts whose gate and up are joined at a time, where they lie apart. */
@@ -25,41 +26,44 @@ final class ExpertJobs {
 
   private final WorkerPool pool;
   private final Scratch[] scratch;
+  private final CombineJob combine;
   private final Arena arena;
   private final ExpertLists lists = new ExpertLists();
   private final JoinJob join = new JoinJob();
   private final GateUpJob gateUp = new GateUpJob();
-  private final DownJob down = new DownJob();
   private final GroupedJob grouped = new GroupedJob();
 
-  /** act(gate x) * up x of every choice, in the order of the lists: [T k, F]. */
+  /** act(gate x) * up x of every choice: [T k, F]. */
   private Rows hidden;
+
+  /** What the expert of every choice computes: [T k, D]. */
+  private Rows results;
 
   /** Where gate and up are joined in each step, where they lie apart. */
   private JoinedMatrix[] buffers = new JoinedMatrix[0];
 
-  ExpertJobs(WorkerPool pool, Scratch[] scratch, Arena arena) {
+  ExpertJobs(WorkerPool pool, Scratch[] scratch, CombineJob combine, Arena arena) {
     this.pool = pool;
+    this.combine = combine;
     this.scratch = scratch;
     this.arena = arena;
     this.hidden = Rows.allocate(arena, 1, 1);
+    this.results = Rows.allocate(arena, 1, 1);
   }
 
   void moe(
       Rows x, RouterResult routing, ExpertWeights experts, int rows, boolean accumulate, Rows out) {
     lists.fill(routing, rows, experts.experts());
-    reserveHidden(lists.size(), experts.width());
+    hidden = reserve(hidden, experts.width());
+    results = reserve(results, experts.hidden());
     gateUp.x = x;
     gateUp.experts = experts;
     switch (experts.gateUp()) {
       case Joined joined -> runGateUp(joined.matrices(), 0, lists.activeCount());
       case Apart apart -> joinInSteps(apart);
     }
-    down.experts = experts;
-    down.rows = rows;
-    down.accumulate = accumulate;
-    down.out = out;
-    pool.run(experts.down().getFirst().groups(), down);
+    runGrouped(hidden, true, experts.down(), results);
+    combine.run(results, routing, rows, accumulate, out);
   }
 
   private void joinInSteps(Apart apart) {
@@ -91,6 +95,11 @@ final class ExpertJobs {
       int rows,
       Rows out) {
     lists.fill(routing, rows, weights.size());
+    runGrouped(x, perChoice, weights, out);
+  }
+
+  /** Multiplies the rows of each active expert with its matrix; one result for each choice. */
+  private void runGrouped(Rows x, boolean perChoice, List<PackedMatrix> weights, Rows out) {
     grouped.x = x;
     grouped.perChoice = perChoice;
     grouped.weights = weights;
@@ -99,10 +108,12 @@ final class ExpertJobs {
     pool.run(lists.activeCount() * grouped.groups, grouped);
   }
 
-  private void reserveHidden(int slots, int width) {
-    if (hidden.capacity() < slots || hidden.columns() != width) {
-      hidden = Rows.allocate(arena, slots, width);
+  /** Rows for every choice: the same ones where they suffice. */
+  private Rows reserve(Rows rows, int columns) {
+    if (rows.capacity() >= lists.size() && rows.columns() == columns) {
+      return rows;
     }
+    return Rows.allocate(arena, lists.size(), columns);
   }
 
   private void reserveBuffers(Apart apart) {
@@ -189,60 +200,9 @@ final class ExpertJobs {
         for (int i = 0; i < count; i++) {
           long gate = i * StripProduct.ROW_BYTES;
           long up = gate + JoinedMatrix.HALF_ROWS * (long) Float.BYTES;
-          long to = hidden.offsetBytes(slot + i) + column * (long) Float.BYTES;
+          long to = hidden.offsetBytes(lists.choice(slot + i)) + column * (long) Float.BYTES;
           RowMath.gate(
               experts.activation(), own.sums, gate, own.sums, up, hidden.data(), to, width);
-        }
-        slot += count;
-      }
-    }
-  }
-
-  /** A piece is one group of 64 outputs, over all experts in ascending order. */
-  private final class DownJob implements WorkerPool.Job {
-    ExpertWeights experts;
-    int rows;
-    boolean accumulate;
-    Rows out;
-
-    @Override
-    public void run(int group, int worker) {
-      int column = group * PackedMatrix.GROUP_ROWS;
-      int width = Math.min(PackedMatrix.GROUP_ROWS, experts.hidden() - column);
-      if (!accumulate) {
-        for (int row = 0; row < rows; row++) {
-          RowMath.zero(out.data(), out.offsetBytes(row) + column * (long) Float.BYTES, width);
-        }
-      }
-      for (int active = 0; active < lists.activeCount(); active++) {
-        addExpert(active, group, column, width, scratch[worker]);
-      }
-    }
-
-    private void addExpert(int active, int group, int column, int width, Scratch own) {
-      PackedMatrix matrix = experts.down().get(lists.active(active));
-      long stripBytes = matrix.stripBytes();
-      long strip = group * PackedMatrix.GROUP_STRIPS * stripBytes;
-      int strips = (width + PackedMatrix.STRIP_ROWS - 1) / PackedMatrix.STRIP_ROWS;
-      for (int slot = lists.start(active); slot < lists.end(active); ) {
-        int count = Math.min(lists.end(active) - slot, GroupProduct.MAX_ROWS);
-        for (int i = 0; i < count; i++) {
-          own.rows[i] = hidden.offsetBytes(slot + i);
-        }
-        GroupProduct.multiply(
-            matrix.format(),
-            matrix.data(),
-            strip,
-            stripBytes,
-            strips,
-            matrix.columns(),
-            hidden.data(),
-            count,
-            own);
-        for (int i = 0; i < count; i++) {
-          long to = out.offsetBytes(lists.row(slot + i)) + column * (long) Float.BYTES;
-          RowMath.addScaled(
-              lists.weight(slot + i), own.sums, i * StripProduct.ROW_BYTES, out.data(), to, width);
         }
         slot += count;
       }

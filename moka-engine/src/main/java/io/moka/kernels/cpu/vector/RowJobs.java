@@ -2,7 +2,6 @@ package io.moka.kernels.cpu.vector;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import io.moka.kernels.RouterResult;
 import io.moka.kernels.Rows;
 import io.moka.kernels.cpu.WorkerPool;
 import io.moka.weights.Activation;
@@ -18,7 +17,6 @@ final class RowJobs {
   private final AddJob add = new AddJob();
   private final RotateJob rotate = new RotateJob();
   private final GateJob gate = new GateJob();
-  private final CombineJob combine = new CombineJob();
 
   RowJobs(WorkerPool pool) {
     this.pool = pool;
@@ -67,13 +65,6 @@ final class RowJobs {
     gate.gate = gateRows;
     gate.up = up;
     pool.run(rows, gate);
-  }
-
-  void combine(Rows x, RouterResult routing, int rows, Rows out) {
-    combine.x = x;
-    combine.routing = routing;
-    combine.out = out;
-    pool.run(rows, combine);
   }
 
   private static final class EmbedJob implements WorkerPool.Job {
@@ -164,37 +155,6 @@ final class RowJobs {
           gate.data(),
           at,
           gate.columns());
-    }
-  }
-
-  private static final class CombineJob implements WorkerPool.Job {
-    Rows x;
-    RouterResult routing;
-    Rows out;
-
-    @Override
-    public void run(int row, int worker) {
-      long to = out.offsetBytes(row);
-      RowMath.zero(out.data(), to, out.columns());
-      int topK = routing.topK();
-      int last = -1;
-      for (int taken = 0; taken < topK; taken++) {
-        int next = -1;
-        for (int rank = 0; rank < topK; rank++) {
-          int expert = routing.expert(row, rank);
-          if (expert > last && (next < 0 || expert < routing.expert(row, next))) {
-            next = rank;
-          }
-        }
-        last = routing.expert(row, next);
-        RowMath.addScaled(
-            routing.weight(row, next),
-            x.data(),
-            x.offsetBytes(row * topK + next),
-            out.data(),
-            to,
-            out.columns());
-      }
     }
   }
 }

@@ -26,6 +26,7 @@ public final class VectorKernels implements Kernels {
   private final ForEachJob forEach = new ForEachJob();
   private final RowJobs rowJobs;
   private final MatmulJob matmul;
+  private final CombineJob combine;
   private final ExpertJobs experts;
   private final AttentionJob attention;
 
@@ -42,7 +43,8 @@ public final class VectorKernels implements Kernels {
     }
     rowJobs = new RowJobs(pool);
     matmul = new MatmulJob(scratch);
-    experts = new ExpertJobs(pool, scratch, arena);
+    combine = new CombineJob(pool);
+    experts = new ExpertJobs(pool, scratch, combine, arena);
     attention = new AttentionJob(pool, scratch, arena);
   }
 
@@ -147,7 +149,7 @@ public final class VectorKernels implements Kernels {
   @Override
   public void combine(Rows x, RouterResult routing, int rows, Rows out) {
     Shapes.combine(x, routing, rows, out);
-    rowJobs.combine(x, routing, rows, out);
+    combine.run(x, routing, rows, false, out);
   }
 
   @Override
