@@ -100,6 +100,14 @@ public interface AllocationContract extends KernelsUnderTest {
       calls.put(
           "moe joined in the step " + format,
           () -> kernels.moe(x, routing, experts.apart(), rows, true, out));
+      Experts wider =
+          TestWeights.experts(arena, 5, format, Activation.SILU, hidden, 2 * width, dice);
+      calls.put(
+          "moe of two widths in turn " + format,
+          () -> {
+            kernels.moe(x, routing, experts.joined(), rows, false, out);
+            kernels.moe(x, routing, wider.joined(), rows, false, out);
+          });
     }
   }
 

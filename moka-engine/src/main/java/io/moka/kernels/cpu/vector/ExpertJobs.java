@@ -20,7 +20,7 @@ import java.util.List;
  * memory is read in long ascending runs, and no two threads write to one number. A third adds up
  * each row's choices in ascending order of expert ids.
  */
-final class ExpertJobs {
+final class ExpertJobs implements AutoCloseable {
   /** Experts whose gate and up are joined at a time, where they lie apart. */
   private static final int JOINED_AT_ONCE = 16;
 
@@ -32,6 +32,8 @@ final class ExpertJobs {
   private final JoinJob join = new JoinJob();
   private final GateUpJob gateUp = new GateUpJob();
   private final GroupedJob grouped = new GroupedJob();
+  private final ReusedRows hiddenRows = new ReusedRows();
+  private final ReusedRows resultRows = new ReusedRows();
 
   /** act(gate x) * up x of every choice: [T k, F]. */
   private Rows hidden;
@@ -47,15 +49,13 @@ final class ExpertJobs {
     this.combine = combine;
     this.scratch = scratch;
     this.arena = arena;
-    this.hidden = Rows.allocate(arena, 1, 1);
-    this.results = Rows.allocate(arena, 1, 1);
   }
 
   void moe(
       Rows x, RouterResult routing, ExpertWeights experts, int rows, boolean accumulate, Rows out) {
     lists.fill(routing, rows, experts.experts());
-    hidden = reserve(hidden, experts.width());
-    results = reserve(results, experts.hidden());
+    hidden = hiddenRows.get(lists.size(), experts.width());
+    results = resultRows.get(lists.size(), experts.hidden());
     gateUp.x = x;
     gateUp.experts = experts;
     switch (experts.gateUp()) {
@@ -108,12 +108,10 @@ final class ExpertJobs {
     pool.run(lists.activeCount() * grouped.groups, grouped);
   }
 
-  /** Rows for every choice: the same ones where they suffice. */
-  private Rows reserve(Rows rows, int columns) {
-    if (rows.capacity() >= lists.size() && rows.columns() == columns) {
-      return rows;
-    }
-    return Rows.allocate(arena, lists.size(), columns);
+  @Override
+  public void close() {
+    hiddenRows.close();
+    resultRows.close();
   }
 
   private void reserveBuffers(Apart apart) {

@@ -161,6 +161,7 @@ public final class VectorKernels implements Kernels {
   @Override
   public void close() {
     pool.close();
+    experts.close();
     arena.close();
   }
 
