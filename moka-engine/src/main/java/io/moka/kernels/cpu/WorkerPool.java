@@ -100,7 +100,11 @@ public final class WorkerPool implements AutoCloseable {
     Throwable thrown = failure;
     if (thrown != null) {
       failure = null;
-      throw thrown instanceof RuntimeException e ? e : new IllegalStateException(thrown);
+      throw switch (thrown) {
+        case RuntimeException e -> e;
+        case Error e -> throw e;
+        default -> new IllegalStateException(thrown);
+      };
     }
   }
 

@@ -1,0 +1,80 @@
+package io.moka.kernels.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class WorkerPoolTest {
+  private static final int MOST_PIECES = 40;
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 8})
+  void everyPieceOfEveryJobRunsOnce(int threads) {
+    try (WorkerPool pool = new WorkerPool(threads)) {
+      assertThat(pool.threads()).isEqualTo(threads);
+      for (int job = 0; job < 5_000; job++) {
+        int count = job % MOST_PIECES;
+        AtomicIntegerArray runs = new AtomicIntegerArray(MOST_PIECES);
+        AtomicIntegerArray strangers = new AtomicIntegerArray(1);
+        pool.run(
+            count,
+            (piece, worker) -> {
+              runs.incrementAndGet(piece);
+              if (worker < 0 || worker >= threads) {
+                strangers.incrementAndGet(0);
+              }
+            });
+        for (int piece = 0; piece < MOST_PIECES; piece++) {
+          assertThat(runs.get(piece))
+              .as("job %d, piece %d", job, piece)
+              .isEqualTo(piece < count ? 1 : 0);
+        }
+        assertThat(strangers.get(0)).isZero();
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void whatAPieceThrowsIsWhatTheCallerGets(int threads) {
+    try (WorkerPool pool = new WorkerPool(threads)) {
+      for (Throwable failure :
+          new Throwable[] {new IllegalArgumentException("size"), new OutOfMemoryError("heap")}) {
+        assertThatThrownBy(() -> pool.run(9, (piece, worker) -> fail(piece, failure)))
+            .isSameAs(failure);
+        AtomicIntegerArray runs = new AtomicIntegerArray(1);
+        pool.run(9, (piece, worker) -> runs.incrementAndGet(0));
+        assertThat(runs.get(0)).isEqualTo(9);
+      }
+    }
+  }
+
+  private static void fail(int piece, Throwable failure) {
+    if (piece == 5) {
+      switch (failure) {
+        case RuntimeException e -> throw e;
+        case Error e -> throw e;
+        default -> throw new AssertionError(failure);
+      }
+    }
+  }
+
+  @Test
+  void afterCloseTheCallerDoesAllTheWork() {
+    WorkerPool pool = new WorkerPool(3);
+    pool.close();
+    pool.close();
+    AtomicIntegerArray runs = new AtomicIntegerArray(1);
+    pool.run(100, (piece, worker) -> runs.incrementAndGet(0));
+    assertThat(runs.get(0)).isEqualTo(100);
+  }
+
+  @Test
+  void aPoolNeedsAThread() {
+    assertThatThrownBy(() -> new WorkerPool(0)).isInstanceOf(IllegalArgumentException.class);
+  }
+}
