@@ -47,13 +47,14 @@ public final class RoofProbe {
    * Measures the limits; the median of a few repetitions each.
    *
    * @param threads threads to use
-   * @param bytes memory to read, several times the last-level cache
+   * @param bytes memory to read, several times the last-level cache; at least four megabytes for
+   *     each thread are read
    * @return the limits
    */
   public static Roof measure(int threads, long bytes) {
     try (Arena arena = Arena.ofShared();
         WorkerPool pool = new WorkerPool(threads)) {
-      int chunks = (int) (bytes / CHUNK_BYTES) / (4 * threads) * 4 * threads;
+      int chunks = Math.max(1, (int) (bytes / CHUNK_BYTES) / (4 * threads)) * 4 * threads;
       MemorySegment memory = NativeMemory.allocate(arena, (long) chunks * CHUNK_BYTES);
       pool.run(
           chunks,
