@@ -1,9 +1,11 @@
 package io.moka.model;
 
+import io.moka.ModelException;
 import io.moka.MokaException;
 import io.moka.checkpoint.Checkpoint;
 import io.moka.checkpoint.ModelConfig;
 import io.moka.checkpoint.ModelTensors;
+import io.moka.checkpoint.TensorInfo;
 import io.moka.checkpoint.TensorKey;
 import io.moka.checkpoint.TensorKey.Part;
 import io.moka.moe.MoeLayer;
@@ -147,6 +149,7 @@ final class WeightLoader implements AutoCloseable {
   /** Experts from {@code first} on; -1 names the MLP of a layer without experts. */
   private ExpertWeights experts(int layer, int first, int count, int width) {
     boolean join = options.path() == MoePath.FUSED && options.prefuse() || first < 0;
+    requireOneType(layer, first, count, join);
     List<Future<PackedMatrix>> down = new ArrayList<>();
     List<Future<JoinedMatrix>> joined = new ArrayList<>();
     List<Future<PackedMatrix>> gate = new ArrayList<>();
@@ -167,6 +170,26 @@ final class WeightLoader implements AutoCloseable {
             : new ExpertWeights.Apart(awaitAll(gate), awaitAll(up));
     return new ExpertWeights(
         gateUp, awaitAll(down), config.hiddenAct(), config.hiddenSize(), width);
+  }
+
+  /** Gate and up share one matrix; those that lie apart share the buffers in which they join. */
+  private void requireOneType(int layer, int first, int count, boolean join) {
+    for (int expert = first; expert < first + count; expert++) {
+      TensorInfo gate = checkpoint.describe(TensorKey.expert(Part.GATE, layer, expert));
+      TensorInfo up = checkpoint.describe(TensorKey.expert(Part.UP, layer, expert));
+      requireOneType(gate, up);
+      if (!join) {
+        requireOneType(checkpoint.describe(TensorKey.expert(Part.GATE, layer, first)), gate);
+      }
+    }
+  }
+
+  private static void requireOneType(TensorInfo one, TensorInfo other) {
+    if (one.format() != other.format()) {
+      throw new ModelException(
+          "%s is of type %s and %s of %s; gate and up must be of one type: convert the model to one"
+              .formatted(one.name(), one.format(), other.name(), other.format()));
+    }
   }
 
   private Tensor get(Part part, int layer) {

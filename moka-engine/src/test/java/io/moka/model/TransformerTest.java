@@ -113,6 +113,19 @@ class TransformerTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void gateAndUpOfTwoTypesAreRefusedByName(boolean prefuse) {
+    Map<TensorKey, UnaryOperator<Tensor>> patch =
+        Map.of(TensorKey.expert(Part.UP, 1, 3), PatchedCheckpoint::widened);
+    try (PatchedCheckpoint checkpoint = open("qwen3moe-attn-bias", patch)) {
+      TransformerOptions options = new TransformerOptions(MoePath.FUSED, prefuse, false);
+      assertThatThrownBy(() -> load(checkpoint, options))
+          .isInstanceOf(ModelException.class)
+          .hasMessageContaining("layers.1.mlp.experts.3.up_proj.weight of F32");
+    }
+  }
+
   @Test
   void whatATensorThrowsWhileLoadingIsWhatLoadThrows() {
     ModelException damage = new ModelException("damaged");
