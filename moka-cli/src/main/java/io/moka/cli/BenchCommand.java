@@ -1,6 +1,5 @@
 package io.moka.cli;
 
-import io.moka.MokaException;
 import io.moka.checkpoint.Checkpoint;
 import io.moka.checkpoint.CheckpointWriter;
 import io.moka.engine.Benchmark;
@@ -160,8 +159,6 @@ final class BenchCommand implements Runnable {
       if (routingStats) {
         report.routing(benchmark.routing());
       }
-    } catch (ArithmeticException e) {
-      throw new MokaException("the sizes asked for do not fit a cache", e);
     }
   }
 }

@@ -96,13 +96,14 @@ public final class BatchedLogits {
    * @param chunk the most tokens that a text brings to a pass, at least 1
    * @param listener hears of each pass
    * @param consumer takes the logits of each of the text's tokens, in order
-   * @throws RequestException when the chunk is out of its range
+   * @throws RequestException when the chunk is out of its range, or memory does not hold the texts
    * @throws io.moka.NumericalException when the model yields no usable numbers
    */
   public void run(int chunk, StepListener listener, RowConsumer consumer) {
     if (chunk < 1) {
       throw new RequestException("A chunk must have at least 1 token, not " + chunk);
     }
+    CachePlan.requireRoom(model.config(), kvType, blocks, FreeMemory.bytes());
     Text own = texts.getLast();
     try (KvCache cache = model.newCache(kvType, blocks)) {
       for (long from = 0; from < own.ids().length; from += chunk) {

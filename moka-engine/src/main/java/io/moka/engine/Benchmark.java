@@ -1,5 +1,6 @@
 package io.moka.engine;
 
+import io.moka.RequestException;
 import io.moka.checkpoint.ModelConfig;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
@@ -69,11 +70,14 @@ public final class Benchmark {
    *
    * @param type how keys and values are stored
    * @param finished told each measured run
+   * @throws RequestException when memory does not hold the texts
    */
   public void run(KvType type, Consumer<Run> finished) {
-    int length = Math.max(plan.prompt(), plan.context() + plan.decode() + 1);
-    int blocksEach = length / KvCache.BLOCK_TOKENS + 1;
-    try (KvCache cache = model.newCache(type, blocksEach * plan.parallel())) {
+    long length = Math.max(plan.prompt(), (long) plan.context() + plan.decode() + 1);
+    int blocksEach = (int) (length / KvCache.BLOCK_TOKENS) + 1;
+    long blocks = (long) blocksEach * plan.parallel();
+    CachePlan.requireRoom(model.config(), type, blocks, FreeMemory.bytes());
+    try (KvCache cache = model.newCache(type, (int) blocks)) {
       int[][] tokens = fillContext(cache, blocksEach);
       for (int run = 0; run <= plan.runs(); run++) {
         // decode first: a prefill overwrites the first sequence's cache

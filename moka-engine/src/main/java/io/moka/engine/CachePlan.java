@@ -41,10 +41,8 @@ public record CachePlan(int contextLength, int blocks, Optional<String> notice) 
       throw new RequestException(
           "The context length must be from 1 to the model's " + longest + ", not " + wanted);
     }
-    long blockBytes =
-        config.numHiddenLayers()
-            * KvCache.blockBytes(type, config.numKeyValueHeads(), config.headDim());
-    long affordable = freeBytes / 4 * 3 / blockBytes;
+    long blockBytes = blockBytes(config, type);
+    long affordable = affordable(freeBytes, blockBytes);
     int needed = Sequence.blocksFor(wanted);
     if (needed <= affordable) {
       long blocks = Math.min(affordable, (long) FULL_SEQUENCES * needed);
@@ -62,5 +60,36 @@ public record CachePlan(int contextLength, int blocks, Optional<String> notice) 
     }
     return new CachePlan(
         fits, (int) affordable, Optional.of(shortage + "; the context is cut to " + fits));
+  }
+
+  /**
+   * Checks that a cache of a given size fits, by the same measure.
+   *
+   * @param config the model
+   * @param type how keys and values are stored
+   * @param blocks blocks of the cache
+   * @param freeBytes memory that is free
+   * @throws RequestException when it does not fit
+   */
+  static void requireRoom(ModelConfig config, KvType type, long blocks, long freeBytes) {
+    long blockBytes = blockBytes(config, type);
+    if (blocks > Math.min(Integer.MAX_VALUE, affordable(freeBytes, blockBytes))) {
+      throw new RequestException(
+          "Keys and values of the texts asked for take %.1f GiB as %s, and %.1f GiB are free; %s"
+              .formatted(
+                  blocks * (double) blockBytes / GIB,
+                  type,
+                  freeBytes / GIB,
+                  "take fewer or shorter texts"));
+    }
+  }
+
+  private static long blockBytes(ModelConfig config, KvType type) {
+    return config.numHiddenLayers()
+        * KvCache.blockBytes(type, config.numKeyValueHeads(), config.headDim());
+  }
+
+  private static long affordable(long freeBytes, long blockBytes) {
+    return freeBytes / 4 * 3 / blockBytes;
   }
 }

@@ -67,4 +67,17 @@ class CachePlanTest {
     assertThat(FreeMemory.kibibytes("MemTotal: 99999999999999999999 kB", "MemTotal")).isEmpty();
     assertThat(FreeMemory.bytes()).isPositive();
   }
+
+  @Test
+  void aCacheOfAnySizeIsHeldAgainstMemory() {
+    long free = 100 * BLOCK_BYTES / 3 * 4 + 4;
+    CachePlan.requireRoom(CONFIG, KvType.F32, 100, free);
+    for (long blocks : new long[] {101, 1L << 31, Long.MAX_VALUE}) {
+      assertThatThrownBy(() -> CachePlan.requireRoom(CONFIG, KvType.F32, blocks, free))
+          .isInstanceOf(RequestException.class)
+          .hasMessageContaining("GiB are free");
+    }
+    assertThatThrownBy(() -> CachePlan.requireRoom(CONFIG, KvType.F32, 1L << 31, Long.MAX_VALUE))
+        .isInstanceOf(RequestException.class);
+  }
 }
