@@ -15,6 +15,7 @@ import io.moka.moe.RoutingRule;
 import io.moka.weights.ExpertWeights;
 import io.moka.weights.JoinedMatrix;
 import io.moka.weights.MatrixView;
+import io.moka.weights.NativeMemory;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.Packer;
 import io.moka.weights.Tensor;
@@ -115,7 +116,11 @@ final class WeightLoader implements AutoCloseable {
       MatrixView view =
           new MatrixView(tensor, first, Math.min(step, tensor.rows() - first), 0, tensor.columns());
       int row = first;
-      parts.add(threads.submit(() -> Packer.packInto(view, packed, row)));
+      parts.add(
+          threads.submit(() -> {
+            NativeMemory.populate(view.bytes());
+            Packer.packInto(view, packed, row);
+          }));
     }
     parts.forEach(WeightLoader::await);
     packed(tensor);
@@ -193,11 +198,17 @@ final class WeightLoader implements AutoCloseable {
   }
 
   private Tensor get(Part part, int layer) {
-    return checkpoint.tensor(TensorKey.layer(part, layer));
+    return get(TensorKey.layer(part, layer));
   }
 
   private Tensor get(Part part, int layer, int expert) {
-    return checkpoint.tensor(TensorKey.expert(part, layer, expert));
+    return get(TensorKey.expert(part, layer, expert));
+  }
+
+  private Tensor get(TensorKey key) {
+    Tensor tensor = checkpoint.tensor(key);
+    NativeMemory.populate(tensor.data());
+    return tensor;
   }
 
   private Projection project(List<Tensor> tensors, MemorySegment bias) {

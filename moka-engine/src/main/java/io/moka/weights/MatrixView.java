@@ -68,6 +68,16 @@ public record MatrixView(Tensor tensor, int firstRow, int rows, int firstColumn,
   }
 
   /**
+   * The memory from the first element to the last.
+   *
+   * @return a segment; between its rows lie other columns, where the view has not all of them
+   */
+  public MemorySegment bytes() {
+    long from = offsetBytes(0, 0);
+    return data().asSlice(from, offsetBytes(rows - 1, columns) - from);
+  }
+
+  /**
    * Where an element lies in {@link #data()}.
    *
    * @param row from 0, within the view

@@ -18,6 +18,7 @@ public final class NativeMemory {
   private static final int MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x02 | 0x20 | 0x4000;
   private static final int MADV_DONTNEED = 4;
   private static final int MADV_HUGEPAGE = 14;
+  private static final int MADV_POPULATE_READ = 22;
   private static final boolean LINUX =
       System.getProperty("os.name").toLowerCase(Locale.ROOT).contains("linux");
   private static final long PAGE_BYTES = 4096;
@@ -87,13 +88,28 @@ public final class NativeMemory {
    * @param mapped part of a file mapped for reading
    */
   public static void release(MemorySegment mapped) {
+    advisePages(mapped, MADV_DONTNEED);
+  }
+
+  /**
+   * Maps all pages of a mapped file in one call; one by one as they are read, they would cost more
+   * than the reading.
+   *
+   * @param mapped part of a file mapped for reading
+   */
+  public static void populate(MemorySegment mapped) {
+    advisePages(mapped, MADV_POPULATE_READ);
+  }
+
+  /** Best effort: a system that does not know the advice refuses it, and nothing changes. */
+  private static void advisePages(MemorySegment mapped, int advice) {
     if (!mapped.isMapped() || !mapped.isReadOnly() || !mapped.scope().isAlive()) {
       return;
     }
     long first = (mapped.address() + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
     long end = (mapped.address() + mapped.byteSize()) / PAGE_BYTES * PAGE_BYTES;
     if (LINUX && end > first) {
-      advise(first, end - first, MADV_DONTNEED);
+      advise(first, end - first, advice);
     }
   }
 
