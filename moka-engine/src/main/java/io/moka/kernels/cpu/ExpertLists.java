@@ -13,7 +13,6 @@ public final class ExpertLists {
   private int activeCount;
   private int[] rows = new int[0];
   private int[] choices = new int[0];
-  private float[] weights = new float[0];
   private int size;
 
   /** Empty lists. */
@@ -57,7 +56,6 @@ public final class ExpertLists {
         int slot = starts[routing.expert(row, rank)]++;
         rows[slot] = row;
         choices[slot] = row * topK + rank;
-        weights[slot] = routing.weight(row, rank);
       }
     }
     for (int i = activeCount - 1; i >= 0; i--) {
@@ -70,7 +68,6 @@ public final class ExpertLists {
     if (slots > rows.length) {
       rows = new int[slots];
       choices = new int[slots];
-      weights = new float[slots];
     }
     if (experts + 1 > starts.length) {
       starts = new int[experts + 1];
@@ -144,15 +141,5 @@ public final class ExpertLists {
    */
   public int choice(int slot) {
     return choices[slot];
-  }
-
-  /**
-   * The weight of a slot.
-   *
-   * @param slot from 0
-   * @return what its result is multiplied by
-   */
-  public float weight(int slot) {
-    return weights[slot];
   }
 }
