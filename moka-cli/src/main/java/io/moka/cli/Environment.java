@@ -70,15 +70,8 @@ record Environment(
 
   /** Whether text for standard output may have colours. */
   boolean outColours() {
-    return outTerminal && colours();
-  }
-
-  /** Whether text for standard error may have colours. */
-  boolean errColours() {
-    return errTerminal && colours();
-  }
-
-  private boolean colours() {
-    return variable("NO_COLOR").isEmpty() && !variable("TERM").equals(Optional.of("dumb"));
+    return outTerminal
+        && variable("NO_COLOR").isEmpty()
+        && !variable("TERM").equals(Optional.of("dumb"));
   }
 }
