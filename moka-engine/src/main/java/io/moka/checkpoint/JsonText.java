@@ -121,7 +121,8 @@ final class JsonText {
   }
 
   static ModelException notJson(String where, JacksonException cause) {
-    return new ModelException(
-        where + ": not the JSON that was expected: " + cause.getOriginalMessage(), cause);
+    // without the parser's description of its source, which says nothing to a user
+    String reason = cause.getOriginalMessage().split(" \\(start marker at", 2)[0];
+    return new ModelException(where + ": not the JSON that was expected: " + reason, cause);
   }
 }

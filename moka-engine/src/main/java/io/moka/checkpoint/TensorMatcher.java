@@ -55,7 +55,8 @@ final class TensorMatcher {
     }
     ShardIndex index =
         ShardIndex.read(
-            folder.require(INDEX, "and no " + SINGLE + ": weights must come as safetensors"));
+            folder.require(
+                INDEX, "nor is there a " + SINGLE + "; weights must come as safetensors"));
     for (String shard : index.shards()) {
       Optional<Path> path = folder.find(shard);
       if (path.isEmpty()) {

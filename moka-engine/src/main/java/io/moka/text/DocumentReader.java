@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.json.JsonFactory;
 import tools.jackson.databind.JsonNode;
@@ -81,5 +82,12 @@ final class DocumentReader {
       copy.setCharAt(i, '\uFFFD');
     }
     return copy == null ? text : copy.toString();
+  }
+
+  /**
+   * What is wrong, without the parser's description of its source, which says nothing to a user.
+   */
+  static String reason(JacksonException e) {
+    return e.getOriginalMessage().split(" \\(start marker at", 2)[0];
   }
 }

@@ -92,7 +92,7 @@ public record TokenizerConfig(
           template(file, root.path("chat_template"), "default"),
           template(file, root.path("chat_template"), "tool_use"));
     } catch (JacksonException e) {
-      throw new ModelException(file + " is not JSON: " + e.getMessage(), e);
+      throw new ModelException(file + " is not JSON: " + DocumentReader.reason(e), e);
     }
   }
 

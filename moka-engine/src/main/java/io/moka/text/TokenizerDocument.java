@@ -65,7 +65,7 @@ final class TokenizerDocument {
       document.check(json);
     } catch (JacksonException e) {
       throw new ModelException(
-          source + " is not JSON within the limits of a tokenizer: " + e.getMessage(), e);
+          source + " is not JSON within the limits of a tokenizer: " + DocumentReader.reason(e), e);
     } catch (IllegalArgumentException e) {
       throw new ModelException(source + " is not supported: it has " + e.getMessage(), e);
     }
