@@ -15,13 +15,14 @@ import java.util.function.ToDoubleFunction;
 /** Writes what {@code moka bench} measured: a table, or a line of JSON for each run. */
 final class BenchReport {
   private static final double GIGA = 1e9;
-  private static final String ROW = "| %-24s | %-22s | %-12s | %20s | %10s | %11s |%n";
+  private static final String CELLS = " | %-25s | %-12s | %20s | %12s | %14s |%n";
 
   private final Environment environment;
   private final String model;
   private final WorkCount work;
   private final Roof roof;
   private final boolean json;
+  private final String row;
   private double largestBandwidth;
   private double largestFlops;
   private String path = "";
@@ -33,6 +34,11 @@ final class BenchReport {
     this.work = work;
     this.roof = roof;
     this.json = json;
+    this.row = "| %-" + modelWidth() + "s" + CELLS;
+  }
+
+  private int modelWidth() {
+    return Math.max(model.length(), "model".length());
   }
 
   void begin(String kernels, TransformerOptions options) {
@@ -49,15 +55,15 @@ final class BenchReport {
         roof.oneStream() / GIGA,
         roof.fourStreams() / GIGA,
         roof.flops() / GIGA);
-    print(ROW, "model", "path", "test", "tokens/s", "achieved", "share");
+    print(row, "model", "path", "test", "tokens/s", "achieved", "share");
     print(
         "| %s | %s | %s | %s: | %s: | %s: |%n",
-        "-".repeat(24),
-        "-".repeat(22),
+        "-".repeat(modelWidth()),
+        "-".repeat(25),
         "-".repeat(12),
         "-".repeat(19),
-        "-".repeat(9),
-        "-".repeat(10));
+        "-".repeat(11),
+        "-".repeat(13));
   }
 
   private static String pathName(TransformerOptions options) {
@@ -135,7 +141,7 @@ final class BenchReport {
     double reached = runs.stream().mapToDouble(achieved).average().orElseThrow();
     double most = unit.equals("GB/s") ? roof.bandwidth() : roof.flops();
     print(
-        ROW,
+        row,
         model,
         path,
         test,
