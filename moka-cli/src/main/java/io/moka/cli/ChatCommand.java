@@ -49,7 +49,7 @@ final class ChatCommand implements Runnable {
   @Override
   public void run() {
     GenerateOptions options = generation.options();
-    try (Moka moka = model.loadModel()) {
+    try (Moka moka = model.loadTextModel()) {
       if (!moka.chats()) {
         throw new ModelException(
             model.name()

@@ -5,8 +5,11 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.util.Optional;
+import java.util.Set;
 import picocli.CommandLine.Model.ArgSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** Turns whatever went wrong into one or two lines on standard error and an exit code. */
 final class Failures {
@@ -24,18 +27,38 @@ final class Failures {
   /** A command line that cannot be understood. */
   int usage(ParameterException e, VariableDefaults variables) {
     Optional<String> origin =
-        Optional.ofNullable(e.getArgSpec()).flatMap(argument -> origin(argument, e, variables));
-    say(e.getMessage() + origin.map(text -> " (" + text + ")").orElse(""));
+        e.getArgSpec() == null || e.getValue() == null
+            ? Optional.empty()
+            : origin(e.getArgSpec(), e, variables);
+    say(message(e) + origin.map(text -> " (" + text + ")").orElse(""));
     err.println("Try: " + e.getCommandLine().getCommandSpec().qualifiedName() + " --help");
     return USAGE;
   }
 
-  /** The variable that a bad value came from; the message names the option alone. */
+  /** Where a command was expected, a word that is none is named as such, with those there are. */
+  private static String message(ParameterException e) {
+    Set<String> commands = e.getCommandLine().getSubcommands().keySet();
+    if (e instanceof UnmatchedArgumentException unmatched && !commands.isEmpty()) {
+      String word = unmatched.getUnmatched().getFirst();
+      return word.startsWith("-")
+          ? e.getMessage()
+          : "there is no command " + word + "; there are " + String.join(", ", commands);
+    }
+    return e.getMessage();
+  }
+
+  /**
+   * The variable that a bad value came from; the message names the option alone. Where the parser
+   * did not give the value, the option's absence from the command line says that it is this one.
+   */
   private static Optional<String> origin(
       ArgSpec argument, ParameterException e, VariableDefaults variables) {
+    boolean variable =
+        argument instanceof OptionSpec option
+            && !e.getCommandLine().getParseResult().hasMatchedOption(option);
     return variables
         .assignment(argument)
-        .filter(assignment -> assignment.endsWith("=" + e.getValue()));
+        .filter(text -> e.getValue().isEmpty() ? variable : text.endsWith("=" + e.getValue()));
   }
 
   /** Anything else. */

@@ -73,6 +73,9 @@ final class LogitsCommand implements Runnable {
     if (chunk.isPresent() && chunk.get() < 1) {
       throw model.usage("--chunk must be at least 1, not " + chunk.get());
     }
+    if (out.toString().equals(TextInput.STANDARD_INPUT)) {
+      throw model.usage("--out needs a file; to write to a pipe: --out /dev/stdout");
+    }
     try (Checkpoint checkpoint = model.openCheckpoint()) {
       int vocabSize = checkpoint.config().vocabSize();
       int[] tokens = TokenIds.read(ids, vocabSize);

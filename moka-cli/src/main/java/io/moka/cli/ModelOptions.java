@@ -1,6 +1,7 @@
 package io.moka.cli;
 
 import io.moka.LoadOptions;
+import io.moka.ModelException;
 import io.moka.Moka;
 import io.moka.checkpoint.Checkpoint;
 import io.moka.checkpoint.HuggingFaceCheckpoint;
@@ -90,7 +91,7 @@ final class ModelOptions {
       names = "--context",
       paramLabel = "N",
       description =
-          "The longest text, prompt and answer together, in tokens."
+          "For run, chat and perplexity: the longest text, prompt and answer together, in tokens."
               + " Default: the model's, as far as memory goes. [MOKA_CONTEXT]")
   private Optional<Integer> context = Optional.empty();
 
@@ -122,6 +123,16 @@ final class ModelOptions {
         ? RandomCheckpoint.parse(dummy.get())
         : HuggingFaceCheckpoint.open(
             given().map(locator()::locate).orElseGet(environment::embeddedModel));
+  }
+
+  /** As {@link #loadModel}; what cannot read or write text is refused before gigabytes are read. */
+  Moka loadTextModel() {
+    if (dummy.isPresent()) {
+      throw new ModelException(
+          name()
+              + ": has no tokenizer, so it knows no text; bench, logits and inspect take dummies");
+    }
+    return loadModel();
   }
 
   /** Loads the model for text, with a bar on the terminal. */
@@ -206,15 +217,21 @@ final class ModelOptions {
       throw usage("give either MODEL or --dummy, not both");
     }
     if (threads.isPresent() && (threads.get() < 1 || threads.get() > 1024)) {
-      throw usage("--threads must be from 1 to 1024, not " + threads.get());
+      throw usage("--threads", "--threads must be from 1 to 1024, not " + threads.get());
     }
     if (context.isPresent() && context.get() < 1) {
-      throw usage("--context must be at least 1, not " + context.get());
+      throw usage("--context", "--context must be at least 1, not " + context.get());
     }
     if (noPrefuse && moePath != MoePath.FUSED) {
       throw usage(
+          "--no-prefuse",
           "--no-prefuse is for the fused path, not for " + moePath.name().toLowerCase(Locale.ROOT));
     }
+  }
+
+  /** An error in the value of one option; says so where a variable gave it. */
+  private ParameterException usage(String option, String message) {
+    return new ParameterException(command.commandLine(), message, command.findOption(option), "");
   }
 
   /** An error of the command line that only the values together show. */

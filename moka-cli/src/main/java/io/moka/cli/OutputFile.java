@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -94,6 +95,10 @@ final class OutputFile implements AutoCloseable {
   }
 
   private static MokaException failed(Path file, IOException e) {
+    if (e instanceof NoSuchFileException) {
+      return new MokaException(
+          file + ": cannot be written: there is no such folder; make it first", e);
+    }
     return new MokaException(
         file + ": cannot be written: " + e.getClass().getSimpleName() + ": " + e.getMessage(), e);
   }

@@ -70,7 +70,7 @@ final class PerplexityCommand implements Runnable {
       List<Integer> tokens = tokens(moka);
       if (tokens.size() <= window) {
         throw new RequestException(
-            ids.map(Path::toString).or(() -> text).orElseThrow()
+            ids.map(Path::toString).or(() -> text.map(TextInput::name)).orElseThrow()
                 + ": holds "
                 + tokens.size()
                 + " tokens; a window of "

@@ -76,7 +76,7 @@ final class RunCommand implements Runnable {
         prompt.equals(TextInput.STANDARD_INPUT)
             ? new TextInput(environment).readStandardInput()
             : prompt;
-    try (Moka moka = model.loadModel()) {
+    try (Moka moka = model.loadTextModel()) {
       TextPrinter printer = new TextPrinter(environment);
       Generation result =
           answers(moka)

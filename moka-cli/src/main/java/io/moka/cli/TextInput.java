@@ -44,10 +44,15 @@ final class TextInput {
   /** Reads standard input to its end. */
   String readStandardInput() {
     try {
-      return decode("standard input", environment.in());
+      return decode(name(STANDARD_INPUT), environment.in());
     } catch (IOException e) {
       throw new RequestException("standard input cannot be read: " + e.getMessage(), e);
     }
+  }
+
+  /** What to call a file, or standard input, in messages. */
+  static String name(String file) {
+    return file.equals(STANDARD_INPUT) ? "standard input" : file;
   }
 
   private static String decode(String name, InputStream in) throws IOException {

@@ -44,9 +44,13 @@ final class TokenIds {
     } catch (IOException e) {
       throw new RequestException(file + ": cannot be read: " + e.getMessage(), e);
     } catch (JacksonException e) {
-      throw new RequestException(
-          file + ": is no JSON array of token ids: " + e.getOriginalMessage(), e);
+      throw new RequestException(file + ": is no JSON array of token ids: " + reason(e), e);
     }
+  }
+
+  /** Without the parser's description of its source, which says nothing to a user. */
+  private static String reason(JacksonException e) {
+    return e.getOriginalMessage().split(" \\(start marker at", 2)[0];
   }
 
   private int[] read(JsonParser parser) {

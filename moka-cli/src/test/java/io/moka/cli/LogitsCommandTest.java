@@ -39,6 +39,22 @@ class LogitsCommandTest {
   }
 
   @Test
+  void saysWhyAFileDoesNotServe() throws IOException {
+    Path ids = Files.writeString(folder.resolve("broken.json"), "[1, 2");
+    Path out = folder.resolve("none").resolve("logits.f32");
+    Result result = new Shell().run("logits", "--ids", ids.toString(), "--out", out.toString());
+    assertThat(result.code()).isEqualTo(1);
+    assertThat(result.err()).contains("broken.json", "end-of-input").doesNotContain("REDACTED");
+    Files.writeString(ids, "[1, 2]");
+    result = new Shell().run("logits", "--ids", ids.toString(), "--out", out.toString());
+    assertThat(result.code()).isEqualTo(1);
+    assertThat(result.err()).contains("logits.f32", "no such folder").doesNotContain(".part");
+    result = new Shell().run("logits", "--ids", ids.toString(), "--out", "-");
+    assertThat(result.code()).isEqualTo(2);
+    assertThat(result.err()).contains("--out needs a file");
+  }
+
+  @Test
   void agreesWithTheReferenceAndTheOtherPaths() throws IOException {
     List<String> model = List.of(Shell.GOLDEN.resolve("qwen3moe-f32").toString());
     Path ids = ids(100);

@@ -95,6 +95,22 @@ class MainTest {
     assertThat(new Shell().variable("MOKA_MOE_PATH", "").run("inspect").code()).isZero();
   }
 
+  @Test
+  void namesTheVariableThatIsOutOfRange() {
+    assertUsage(new Shell().variable("MOKA_THREADS", "0").run("inspect"), "(MOKA_THREADS=0)");
+    assertUsage(
+        new Shell().variable("MOKA_TEMPERATURE", "200").run("run", "-p", "x"),
+        "(MOKA_TEMPERATURE=200)");
+    assertThat(new Shell().variable("MOKA_THREADS", "0").run("inspect", "--threads", "9999").err())
+        .contains("9999")
+        .doesNotContain("MOKA_THREADS");
+  }
+
+  @Test
+  void namesTheCommandsWhereAWordIsNone() {
+    assertUsage(new Shell().run("help", "me"), "no command help; there are run, chat, inspect");
+  }
+
   /** Whoever adds an option to these groups must name its variable in the help. */
   @Test
   void namesAVariableForEachOptionOfModelAndGeneration() {

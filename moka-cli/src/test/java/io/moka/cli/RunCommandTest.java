@@ -104,10 +104,12 @@ class RunCommandTest {
     assertUsage("--repeat-penalty must be", "-p", "x", "--repeat-penalty", "0");
     assertUsage("--presence-penalty must be", "-p", "x", "--presence-penalty", "3");
     assertUsage("--frequency-penalty must be", "-p", "x", "--frequency-penalty", "-3");
+    assertUsage("--stop needs", "-p", "x", "--stop", "");
     assertUsage("--context must be", "-p", "x", "--context", "0");
     assertFailure("empty", "-p", "");
     assertFailure("1024", "-p", "x", "--context", "2000");
     assertFailure("tokenizer", Shell.GOLDEN.resolve("mixtral-f32").toString(), "-p", "x");
+    assertFailure("no tokenizer", "--dummy", "qwen3-235b-a22b", "-p", "x");
     assertFailure("context holds 2", "-p", PROMPT, "--context", "2");
   }
 
