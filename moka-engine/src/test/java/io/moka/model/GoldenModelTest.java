@@ -130,6 +130,25 @@ class GoldenModelTest {
     }
   }
 
+  /** Cold code runs in the interpreter, hot code compiled: both must round alike. */
+  @ParameterizedTest
+  @MethodSource("folders")
+  void theHundredthCallChangesNoBit(Path folder) throws IOException {
+    JsonNode sequences = GoldenTensors.json(folder.resolve("expected.json")).get("sequences");
+    int[] ids = GoldenTensors.ids(sequences.get(0).get("input_ids"));
+    try (HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(folder);
+        Kernels kernels = new VectorKernels(2);
+        Transformer model =
+            Transformer.load(checkpoint, kernels, TransformerOptions.DEFAULT, share -> {});
+        KvCache cache = model.newCache(KvType.F32, 4)) {
+      float[] first = Forward.logits(model, cache, ids, ids.length);
+      for (int call = 2; call <= 100; call++) {
+        float[] logits = Forward.logits(model, cache, ids, ids.length);
+        assertThat(logits).as("call %d", call).isEqualTo(first);
+      }
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(ints = {1, 2})
   void theEmbeddedModelTellsItsTale(int threads) throws IOException {
