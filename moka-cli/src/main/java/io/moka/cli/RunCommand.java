@@ -5,6 +5,7 @@ import io.moka.GenerateOptions;
 import io.moka.Generation;
 import io.moka.Moka;
 import io.moka.engine.Cancellation;
+import io.moka.engine.FinishReason;
 import io.moka.engine.Timings;
 import java.io.PrintStream;
 import java.util.ArrayList;
@@ -83,7 +84,7 @@ final class RunCommand implements Runnable {
               ? moka.chat(messages(text), options, printer, new Cancellation())
               : continuation(moka, text, options, printer);
       printer.end();
-      report(result);
+      report(result, options, moka.contextLength());
     }
   }
 
@@ -104,8 +105,12 @@ final class RunCommand implements Runnable {
     return moka.generate(text, options, printer);
   }
 
-  private void report(Generation result) {
+  private void report(Generation result, GenerateOptions options, int context) {
     PrintStream err = environment.err();
+    int asked = options.maxTokens().orElse(Integer.MAX_VALUE);
+    if (result.finishReason() == FinishReason.LENGTH && result.ids().size() < asked) {
+      err.println("cut off: prompt and text fill the context of " + context + " tokens");
+    }
     if (common.verbose()) {
       err.printf("seed %d, ended by %s%n", result.seed(), result.finishReason());
     }

@@ -41,6 +41,14 @@ class RunCommandTest {
   }
 
   @Test
+  void saysWhenTheContextCutsTheText() {
+    Result result = run("-p", PROMPT, "--context", "8", "--temperature", "0");
+    assertThat(result.code()).isZero();
+    assertThat(result.err()).contains("cut off: prompt and text fill the context of 8 tokens");
+    assertThat(run("-p", PROMPT, "-n", "3").err()).doesNotContain("cut off");
+  }
+
+  @Test
   void answersByTheTemplateWhenAskedTo() {
     String plain = run("-p", "Tell me a story about a fox.", "-n", "8", "--temperature", "0").out();
     String chat =
