@@ -79,6 +79,7 @@ final class ConfigWriter {
       case F32 -> "float32";
       case F16 -> "float16";
       case BF16 -> "bfloat16";
+      default -> throw ShardWriter.unsupported(format);
     };
   }
 

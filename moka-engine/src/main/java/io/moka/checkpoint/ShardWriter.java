@@ -1,5 +1,6 @@
 package io.moka.checkpoint;
 
+import io.moka.ModelException;
 import io.moka.weights.Tensor;
 import io.moka.weights.WeightFormat;
 import java.io.IOException;
@@ -96,6 +97,14 @@ final class ShardWriter {
       case F32 -> "F32";
       case F16 -> "F16";
       case BF16 -> "BF16";
+      default -> throw unsupported(format);
     };
+  }
+
+  static ModelException unsupported(WeightFormat format) {
+    return new ModelException(
+        "a safetensors file has no type for "
+            + format
+            + "; only models in F32, F16 and BF16 can be written as a Hugging Face folder");
   }
 }

@@ -18,6 +18,7 @@ import io.moka.weights.MatrixView;
 import io.moka.weights.NativeMemory;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.Packer;
+import io.moka.weights.RowDecoder;
 import io.moka.weights.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -235,14 +236,12 @@ final class WeightLoader implements AutoCloseable {
     int count = vectors.stream().mapToInt(Tensor::columns).sum();
     MemorySegment floats = arena.allocate(count * (long) Float.BYTES, 64);
     long at = 0;
+    RowDecoder decoder = new RowDecoder();
     for (Tensor vector : vectors) {
-      for (int i = 0; i < vector.columns(); i++) {
-        floats.set(
-            ValueLayout.JAVA_FLOAT,
-            at,
-            vector.format().get(vector.data(), vector.format().bytes(i)));
-        at += Float.BYTES;
-      }
+      float[] values = new float[vector.columns()];
+      decoder.decode(vector.format(), vector.data(), 0, values.length, values);
+      MemorySegment.copy(values, 0, floats, ValueLayout.JAVA_FLOAT, at, values.length);
+      at += values.length * (long) Float.BYTES;
       packed(vector);
     }
     return floats;

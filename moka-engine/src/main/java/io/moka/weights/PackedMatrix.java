@@ -14,6 +14,8 @@ import java.lang.foreign.MemorySegment;
  *          F16:  as BF16                                          64 bytes
  * </pre>
  *
+ * <p>Strips of quantised formats are made of tiles instead: {@link TileLayout}.
+ *
  * <p>A vector lane is a row, so a product runs over the columns in ascending order whatever the
  * width of the vectors and the number of tokens: the one order of summation.
  *
@@ -34,6 +36,10 @@ public record PackedMatrix(WeightFormat format, int rows, int columns, MemorySeg
 
   /** Checks that the data has the size of the layout. */
   public PackedMatrix {
+    if (columns % format.blockElements() != 0) {
+      throw new IllegalArgumentException(
+          columns + " columns are not whole blocks of " + format.blockElements() + " of " + format);
+    }
     if (data.byteSize() != bytes(format, rows, columns)) {
       throw new IllegalArgumentException(
           data.byteSize() + " bytes do not hold [" + rows + ", " + columns + "] of " + format);
@@ -60,13 +66,16 @@ public record PackedMatrix(WeightFormat format, int rows, int columns, MemorySeg
    * @return the count
    */
   public static long stripBytes(WeightFormat format, int columns) {
+    if (format.tiles().isPresent()) {
+      return format.tiles().get().stripBytes(columns);
+    }
     return (columns + 1L) / 2 * pairBytes(format);
   }
 
   /**
    * Bytes of a pair of columns within a strip.
    *
-   * @param format how the numbers are stored
+   * @param format how the numbers are stored, as floats
    * @return the count
    */
   public static int pairBytes(WeightFormat format) {
@@ -98,7 +107,7 @@ public record PackedMatrix(WeightFormat format, int rows, int columns, MemorySeg
   /**
    * Where an element lies within its strip.
    *
-   * @param format how the numbers are stored
+   * @param format how the numbers are stored, as floats
    * @param lane row within the strip
    * @param column column from 0
    * @return bytes from the beginning of the strip
@@ -109,6 +118,7 @@ public record PackedMatrix(WeightFormat format, int rows, int columns, MemorySeg
     return switch (format) {
       case F32 -> pair + (half * STRIP_ROWS + lane) * 4L;
       case F16, BF16 -> pair + (lane * 2 + half) * 2L;
+      default -> throw new IllegalArgumentException(format + " lies in tiles");
     };
   }
 
@@ -120,7 +130,41 @@ public record PackedMatrix(WeightFormat format, int rows, int columns, MemorySeg
    * @return its value
    */
   public float get(int row, int column) {
-    return format.get(
-        data, row / STRIP_ROWS * stripBytes() + elementOffset(format, row % STRIP_ROWS, column));
+    long strip = row / STRIP_ROWS * stripBytes();
+    if (format.tiles().isEmpty()) {
+      return format.get(data, strip + elementOffset(format, row % STRIP_ROWS, column));
+    }
+    TileLayout layout = format.tiles().get();
+    long block = strip + (long) (column / format.blockElements()) * layout.blockBytes();
+    TileLane lane = new TileLane();
+    PackedLanes.read(layout, data, block, row % STRIP_ROWS, lane);
+    return lane.value(layout, column % format.blockElements());
+  }
+
+  /**
+   * One row, decoded. For tests and the reference.
+   *
+   * @param row row from 0
+   * @return its values
+   */
+  public float[] row(int row) {
+    float[] values = new float[columns];
+    if (format.tiles().isEmpty()) {
+      for (int column = 0; column < columns; column++) {
+        values[column] = get(row, column);
+      }
+      return values;
+    }
+    TileLayout layout = format.tiles().get();
+    TileLane lane = new TileLane();
+    int step = format.blockElements();
+    for (int column = 0; column < columns; column++) {
+      if (column % step == 0) {
+        long block = row / STRIP_ROWS * stripBytes() + (long) (column / step) * layout.blockBytes();
+        PackedLanes.read(layout, data, block, row % STRIP_ROWS, lane);
+      }
+      values[column] = lane.value(layout, column % step);
+    }
+    return values;
   }
 }

@@ -113,6 +113,10 @@ public final class Packer {
    * @param firstRow the row of the matrix that the first row of the part becomes
    */
   public static void packInto(MatrixView part, PackedMatrix packed, int firstRow) {
+    if (part.format().isQuantised()) {
+      packTiles(part, packed, firstRow);
+      return;
+    }
     long stripBytes = packed.stripBytes();
     // arrays, not segments: this runs once, cold, and plain loops over arrays are quick even then
     int[] words = new int[PackedMatrix.STRIP_ROWS * (int) (stripBytes / STRIP_WORD_BYTES)];
@@ -129,6 +133,27 @@ public final class Packer {
       turn(words, lanes, strip, lane);
       MemorySegment.copy(strip, 0, target, ValueLayout.JAVA_INT, 0, strip.length);
       row += lanes;
+    }
+  }
+
+  private static void packTiles(MatrixView part, PackedMatrix packed, int firstRow) {
+    WeightFormat format = part.format();
+    TileLayout layout = format.tiles().orElseThrow();
+    long stripBytes = packed.stripBytes();
+    byte[] raw = new byte[Math.toIntExact(format.bytes(part.columns()))];
+    MemorySegment rawSegment = MemorySegment.ofArray(raw);
+    TileLane lane = new TileLane();
+    int blocks = part.columns() / format.blockElements();
+    for (int row = 0; row < part.rows(); row++) {
+      MemorySegment.copy(part.data(), part.offsetBytes(row, 0), rawSegment, 0, raw.length);
+      int target = firstRow + row;
+      MemorySegment strip =
+          packed.data().asSlice(target / PackedMatrix.STRIP_ROWS * stripBytes, stripBytes);
+      for (int block = 0; block < blocks; block++) {
+        BlockReader.read(format, raw, block * format.blockBytes(), lane);
+        long at = (long) block * layout.blockBytes();
+        PackedLanes.write(layout, lane, strip, at, target % PackedMatrix.STRIP_ROWS);
+      }
     }
   }
 

@@ -55,7 +55,7 @@ interface ExpertContract extends KernelsUnderTest {
 
   /** Every format, activation and number of columns, gate and up joined as well as apart. */
   default void overLayers(String what, LayerCheck check) {
-    for (WeightFormat format : WeightFormat.values()) {
+    for (WeightFormat format : TestWeights.FLOATS) {
       for (Activation activation : Activation.values()) {
         for (int i = 0; i < HIDDEN.length; i++) {
           String name = "%s, %s, %s, %d columns".formatted(what, format, activation, HIDDEN[i]);
@@ -173,7 +173,7 @@ interface ExpertContract extends KernelsUnderTest {
 
   @Test
   default void aSumOfExpertsDependsOnItsRowAlone() {
-    for (WeightFormat format : WeightFormat.values()) {
+    for (WeightFormat format : TestWeights.FLOATS) {
       try (Arena arena = Arena.ofShared()) {
         Dice dice = new Dice("moe alone and together, " + format);
         Experts experts =
@@ -214,7 +214,7 @@ interface ExpertContract extends KernelsUnderTest {
 
   @Test
   default void multipliesEachChoiceByItsExpert() {
-    for (WeightFormat format : WeightFormat.values()) {
+    for (WeightFormat format : TestWeights.FLOATS) {
       for (int i = 0; i < HIDDEN.length; i++) {
         for (boolean perChoice : new boolean[] {false, true}) {
           Dice dice =

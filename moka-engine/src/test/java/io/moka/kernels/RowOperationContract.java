@@ -56,7 +56,7 @@ interface RowOperationContract extends KernelsUnderTest {
 
   @Test
   default void embedsExactly() {
-    for (WeightFormat format : WeightFormat.values()) {
+    for (WeightFormat format : TestWeights.FLOATS) {
       overShapes(
           "embed " + format,
           (kernels, arena, rows, columns, dice) -> {

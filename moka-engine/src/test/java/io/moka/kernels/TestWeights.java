@@ -14,9 +14,18 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** Random weights, routings and vectors. */
 final class TestWeights {
+  /** The formats whose numbers stand alone. */
+  static final List<WeightFormat> FLOATS =
+      Stream.of(WeightFormat.values()).filter(format -> !format.isQuantised()).toList();
+
+  /** The formats of codes and scales. */
+  static final List<WeightFormat> QUANTISED =
+      Stream.of(WeightFormat.values()).filter(WeightFormat::isQuantised).toList();
+
   private TestWeights() {}
 
   /**

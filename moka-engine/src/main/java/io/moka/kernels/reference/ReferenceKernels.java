@@ -13,6 +13,7 @@ import io.moka.weights.ExpertWeights.Apart;
 import io.moka.weights.ExpertWeights.Joined;
 import io.moka.weights.JoinedMatrix;
 import io.moka.weights.PackedMatrix;
+import io.moka.weights.RowDecoder;
 import io.moka.weights.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -54,10 +55,13 @@ public final class ReferenceKernels implements Kernels {
   @Override
   public void embed(Tensor table, int[] ids, int rows, Rows out) {
     Shapes.embed(table, ids, rows, out);
+    RowDecoder decoder = new RowDecoder();
+    float[] values = new float[out.columns()];
     for (int row = 0; row < rows; row++) {
-      for (int i = 0; i < out.columns(); i++) {
-        long element = (long) ids[row] * out.columns() + i;
-        out.set(row, i, table.format().get(table.data(), table.format().bytes(element)));
+      long offset = table.format().bytes((long) ids[row] * values.length);
+      decoder.decode(table.format(), table.data(), offset, values.length, values);
+      for (int i = 0; i < values.length; i++) {
+        out.set(row, i, values[i]);
       }
     }
   }
@@ -367,8 +371,9 @@ public final class ReferenceKernels implements Kernels {
 
   private static double dot(PackedMatrix matrix, int output, float[] x) {
     double sum = 0;
+    float[] row = matrix.row(output);
     for (int i = 0; i < x.length; i++) {
-      sum += (double) matrix.get(output, i) * x[i];
+      sum += (double) row[i] * x[i];
     }
     return sum;
   }
@@ -382,7 +387,8 @@ public final class ReferenceKernels implements Kernels {
   }
 
   private static double[] weightsOf(PackedMatrix matrix, int output) {
-    return IntStream.range(0, matrix.columns()).mapToDouble(i -> matrix.get(output, i)).toArray();
+    float[] row = matrix.row(output);
+    return IntStream.range(0, row.length).mapToDouble(i -> row[i]).toArray();
   }
 
   private static float[] rowOf(Rows rows, int row) {

@@ -57,6 +57,7 @@ final class GroupProduct {
         }
         multiplyTiles(StripFormat.F32, panel, 0, panelStrip, strips, pairs, x, count, scratch);
       }
+      default -> throw new IllegalArgumentException(format + " has no kernel");
     }
   }
 

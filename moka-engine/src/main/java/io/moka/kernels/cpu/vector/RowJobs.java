@@ -5,14 +5,16 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import io.moka.kernels.Rows;
 import io.moka.kernels.cpu.WorkerPool;
 import io.moka.weights.Activation;
+import io.moka.weights.RowDecoder;
 import io.moka.weights.Tensor;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /** The operations that take one row at a time; a piece is one row. */
 final class RowJobs {
   private final WorkerPool pool;
-  private final EmbedJob embed = new EmbedJob();
+  private final EmbedJob embed;
   private final NormJob norm = new NormJob();
   private final AddJob add = new AddJob();
   private final RotateJob rotate = new RotateJob();
@@ -20,6 +22,7 @@ final class RowJobs {
 
   RowJobs(WorkerPool pool) {
     this.pool = pool;
+    this.embed = new EmbedJob(pool.threads());
   }
 
   void embed(Tensor table, int[] ids, int rows, Rows out) {
@@ -72,16 +75,24 @@ final class RowJobs {
     WeightFormat format;
     int[] ids;
     Rows out;
+    private final RowDecoder[] decoders;
+    private final float[][] values;
+
+    EmbedJob(int threads) {
+      decoders = new RowDecoder[threads];
+      Arrays.setAll(decoders, i -> new RowDecoder());
+      values = new float[threads][0];
+    }
 
     @Override
     public void run(int row, int worker) {
       int columns = out.columns();
-      long from = format.bytes((long) ids[row] * columns);
-      long to = out.offsetBytes(row);
-      for (int i = 0; i < columns; i++) {
-        float value = format.get(data, from + format.bytes(i));
-        out.data().set(JAVA_FLOAT, to + i * 4L, value);
+      if (values[worker].length < columns) {
+        values[worker] = new float[columns];
       }
+      long from = format.bytes((long) ids[row] * columns);
+      decoders[worker].decode(format, data, from, columns, values[worker]);
+      MemorySegment.copy(values[worker], 0, out.data(), JAVA_FLOAT, out.offsetBytes(row), columns);
     }
   }
 
