@@ -1,5 +1,8 @@
 package io.moka.weights;
 
+import io.moka.weights.TileLayout.HighPlane;
+import io.moka.weights.TileLayout.LowPlane;
+
 /**
  * One block of one row, taken apart: the words of its code planes and the numbers that make its
  * scales. Between the bytes of a file and those of a strip, and between either and floats. Reused
@@ -22,19 +25,16 @@ final class TileLane {
     int first = column / TileLayout.TILE_COLUMNS * layout.codeVectors();
     int quad = column % TileLayout.TILE_COLUMNS / 4;
     int shift = column % 4 * 8;
-    int low =
-        switch (layout.low()) {
-          case NIBBLES -> words[first + quad % 4] >>> shift + quad / 4 * 4 & 15;
-          case BYTES -> words[first + quad] >>> shift & 255;
-          case PAIRS -> words[first + quad / 4] >>> shift + quad % 4 * 2 & 3;
-        };
-    first += layout.low().vectors();
-    int high =
-        switch (layout.high()) {
-          case NONE -> 0;
-          case BITS -> words[first] >>> shift + quad & 1;
-          case PAIRS -> words[first + quad / 4] >>> shift + quad % 4 * 2 & 3;
-        };
+    LowPlane lowPlane = layout.low();
+    int low = words[first + lowPlane.vector(quad)] >>> shift + lowPlane.shift(quad);
+    low &= lowPlane.mask() & 255;
+    HighPlane highPlane = layout.high();
+    first += lowPlane.vectors();
+    int high = 0;
+    if (highPlane != HighPlane.NONE) {
+      high = words[first + highPlane.vector(quad)] >>> shift + highPlane.shift(quad);
+      high &= highPlane.mask() & 255;
+    }
     return layout.codes().value(low | high << layout.low().bits());
   }
 

@@ -63,18 +63,49 @@ public record TileLayout(LowPlane low, HighPlane high, Codes codes, Scales scale
   /** Where the low bits of codes lie. */
   public enum LowPlane {
     /** 4 bits. */
-    NIBBLES(4, 4),
+    NIBBLES(4, 4, 0x0F0F0F0F),
     /** 8 bits. */
-    BYTES(8, 8),
+    BYTES(8, 8, -1),
     /** 2 bits. */
-    PAIRS(2, 2);
+    PAIRS(2, 2, 0x03030303);
 
     private final int vectors;
     private final int bits;
+    private final int mask;
 
-    LowPlane(int vectors, int bits) {
+    LowPlane(int vectors, int bits, int mask) {
       this.vectors = vectors;
       this.bits = bits;
+      this.mask = mask;
+    }
+
+    /**
+     * The vector that holds a quad.
+     *
+     * @param quad from 0 to 7
+     * @return from 0
+     */
+    public int vector(int quad) {
+      return this == PAIRS ? quad / 4 : quad % vectors;
+    }
+
+    /**
+     * How far a quad's bits are shifted left in their words.
+     *
+     * @param quad from 0 to 7
+     * @return bits
+     */
+    public int shift(int quad) {
+      return bits * (this == PAIRS ? quad % 4 : quad / vectors);
+    }
+
+    /**
+     * A quad's bits in a word, shifted to the right.
+     *
+     * @return a mask of four bytes
+     */
+    public int mask() {
+      return mask;
     }
 
     /**
@@ -99,16 +130,47 @@ public record TileLayout(LowPlane low, HighPlane high, Codes codes, Scales scale
   /** Where the bits above the low ones lie. */
   public enum HighPlane {
     /** There are none. */
-    NONE(0),
+    NONE(0, 0),
     /** One bit. */
-    BITS(1),
+    BITS(1, 0x01010101),
     /** 2 bits. */
-    PAIRS(2);
+    PAIRS(2, 0x03030303);
 
     private final int vectors;
+    private final int mask;
 
-    HighPlane(int vectors) {
+    HighPlane(int vectors, int mask) {
       this.vectors = vectors;
+      this.mask = mask;
+    }
+
+    /**
+     * The vector that holds a quad.
+     *
+     * @param quad from 0 to 7
+     * @return from 0
+     */
+    public int vector(int quad) {
+      return this == PAIRS ? quad / 4 : 0;
+    }
+
+    /**
+     * How far a quad's bits are shifted left in their words.
+     *
+     * @param quad from 0 to 7
+     * @return bits
+     */
+    public int shift(int quad) {
+      return this == PAIRS ? quad % 4 * 2 : quad;
+    }
+
+    /**
+     * A quad's bits in a word, shifted to the right.
+     *
+     * @return a mask of four bytes
+     */
+    public int mask() {
+      return mask;
     }
 
     /**
@@ -157,16 +219,27 @@ public record TileLayout(LowPlane low, HighPlane high, Codes codes, Scales scale
     /** An entry of a table of 16. */
     final class Table implements Codes {
       private final byte[] values = new byte[16];
+      private final int[] ints = new int[16];
 
       private Table(int... values) {
         for (int i = 0; i < values.length; i++) {
           this.values[i] = (byte) values[i];
+          ints[i] = values[i];
         }
       }
 
       @Override
       public int value(int stored) {
         return values[stored];
+      }
+
+      /**
+       * The entries as ints.
+       *
+       * @return the one array of this table; not to be changed
+       */
+      public int[] ints() {
+        return ints;
       }
     }
   }

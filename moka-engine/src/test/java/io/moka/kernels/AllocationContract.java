@@ -71,9 +71,9 @@ public interface AllocationContract extends KernelsUnderTest {
 
   private static void products(Kernels kernels, Arena arena, Map<String, Runnable> calls) {
     Dice dice = new Dice("allocation of products");
-    int rows = 9;
-    int hidden = 160;
-    int width = 96;
+    int rows = 5;
+    int hidden = 256; // whole blocks of every format
+    int width = 256;
     Rows x = TestRows.random(arena, rows, hidden, dice);
     Rows out = TestRows.random(arena, rows, hidden, dice);
     Rows choices = TestRows.random(arena, rows * 2, width, dice);
@@ -81,7 +81,7 @@ public interface AllocationContract extends KernelsUnderTest {
     MemorySegment bias = TestWeights.vector(arena, hidden, dice);
     Rows results = TestRows.random(arena, rows * 2, hidden, dice);
     calls.put("combine", () -> kernels.combine(results, routing, rows, out));
-    for (WeightFormat format : TestWeights.FLOATS) {
+    for (WeightFormat format : WeightFormat.values()) {
       PackedMatrix square = TestWeights.matrix(arena, format, hidden, hidden, 1, dice);
       List<PackedMatrix> up = TestWeights.matrices(arena, 5, format, width, hidden, dice);
       List<PackedMatrix> down = TestWeights.matrices(arena, 5, format, hidden, width, dice);

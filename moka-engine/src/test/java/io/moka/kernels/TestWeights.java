@@ -12,6 +12,7 @@ import io.moka.weights.Tensor;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
@@ -36,6 +37,10 @@ final class TestWeights {
       Arena arena, WeightFormat format, int rows, int columns, float extreme, Dice dice) {
     long elements = (long) rows * columns;
     MemorySegment data = arena.allocate(format.bytes(elements));
+    if (format.isQuantised()) {
+      fillBlocks(format, data, dice);
+      return new Tensor("random", format, List.of((long) rows, (long) columns), data);
+    }
     KvType encoder = KvType.valueOf(format.name());
     for (long i = 0; i < elements; i++) {
       float value =
@@ -45,6 +50,35 @@ final class TestWeights {
       encoder.put(data, format.bytes(i), value);
     }
     return new Tensor("random", format, List.of((long) rows, (long) columns), data);
+  }
+
+  /** Random codes with scales below a tenth; one in 16 is a zero of either sign or subnormal. */
+  private static void fillBlocks(WeightFormat format, MemorySegment data, Dice dice) {
+    for (long at = 0; at < data.byteSize(); at++) {
+      data.set(ValueLayout.JAVA_BYTE, at, (byte) dice.below(256));
+    }
+    int[] halves =
+        switch (format) {
+          case Q4_1, Q5_1, Q4_K, Q5_K -> new int[] {0, 2};
+          case Q2_K -> new int[] {80, 82};
+          case Q3_K -> new int[] {108};
+          case Q6_K -> new int[] {208};
+          default -> new int[] {0};
+        };
+    for (long block = 0; block < data.byteSize(); block += format.blockBytes()) {
+      if (format == WeightFormat.MXFP4) {
+        int exponent = dice.below(16) == 0 ? dice.below(3) : 118 + dice.below(8);
+        data.set(ValueLayout.JAVA_BYTE, block, (byte) exponent);
+        continue;
+      }
+      for (int half : halves) {
+        float scale =
+            dice.below(16) == 0
+                ? dice.oneOf(0f, -0f, 0x1p-24f, -0x1.8p-16f)
+                : 0.02f * dice.normal();
+        data.set(ValueLayout.JAVA_SHORT_UNALIGNED, block + half, Float.floatToFloat16(scale));
+      }
+    }
   }
 
   static PackedMatrix matrix(

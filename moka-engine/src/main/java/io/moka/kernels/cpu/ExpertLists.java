@@ -124,6 +124,26 @@ public final class ExpertLists {
   }
 
   /**
+   * Which active expert a slot belongs to.
+   *
+   * @param slot from 0
+   * @return as in {@link #active}
+   */
+  public int activeOf(int slot) {
+    int low = 0;
+    int high = activeCount - 1;
+    while (low < high) {
+      int middle = (low + high + 1) / 2;
+      if (start(middle) <= slot) {
+        low = middle;
+      } else {
+        high = middle - 1;
+      }
+    }
+    return low;
+  }
+
+  /**
    * The row of a slot.
    *
    * @param slot from 0

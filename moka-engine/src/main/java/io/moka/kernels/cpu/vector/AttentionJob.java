@@ -10,6 +10,7 @@ import io.moka.kernels.KvType;
 import io.moka.kernels.Rows;
 import io.moka.kernels.Shapes;
 import io.moka.kernels.SlotMap;
+import io.moka.kernels.cpu.Scratch;
 import io.moka.kernels.cpu.WorkerPool;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.WeightFormat;
@@ -169,7 +170,7 @@ final class AttentionJob implements WorkerPool.Job {
     WeightFormat format = cache.type().format();
     MemorySegment data = cache.layer(layer);
     for (int i = 0; i < count; i++) {
-      own.rows[i] = queries.offsetBytes(row) + (long) (head + i) * shape.headDim() * Float.BYTES;
+      own.rows()[i] = queries.offsetBytes(row) + (long) (head + i) * shape.headDim() * Float.BYTES;
     }
     int end = (to + BLOCK - 1) / BLOCK;
     for (int block = from / BLOCK; block < end; ) {
@@ -183,7 +184,7 @@ final class AttentionJob implements WorkerPool.Job {
           format, data, keys, step, blocks, shape.headDim(), queries.data(), count, own);
       for (int i = 0; i < count; i++) {
         long at = scores.offsetBytes(i) + (long) (block * BLOCK - start) * Float.BYTES;
-        scale(own.sums, i * StripProduct.ROW_BYTES, scores.data(), at, blocks * BLOCK);
+        scale(own.sums(), i * StripProduct.ROW_BYTES, scores.data(), at, blocks * BLOCK);
       }
       block += blocks;
     }
@@ -342,7 +343,7 @@ final class AttentionJob implements WorkerPool.Job {
     WeightFormat format = cache.type().format();
     long stripBytes = cache.valueStripBytes();
     for (int i = 0; i < count; i++) {
-      own.rows[i] = span.scores.offsetBytes(i) + (column + 2L * firstPair) * Float.BYTES;
+      own.rows()[i] = span.scores.offsetBytes(i) + (column + 2L * firstPair) * Float.BYTES;
     }
     for (int first = 0; first < shape.headDim(); first += PackedMatrix.GROUP_ROWS) {
       int width = Math.min(PackedMatrix.GROUP_ROWS, shape.headDim() - first);
@@ -361,7 +362,7 @@ final class AttentionJob implements WorkerPool.Job {
           own);
       for (int i = 0; i < count; i++) {
         RowMath.add(
-            own.sums,
+            own.sums(),
             i * StripProduct.ROW_BYTES,
             span.sums.data(),
             span.sums.offsetBytes(i) + first * 4L,

@@ -3,6 +3,8 @@ package io.moka.kernels.cpu.vector;
 import io.moka.kernels.RouterResult;
 import io.moka.kernels.Rows;
 import io.moka.kernels.cpu.ExpertLists;
+import io.moka.kernels.cpu.GroupProducts;
+import io.moka.kernels.cpu.Scratch;
 import io.moka.kernels.cpu.WorkerPool;
 import io.moka.weights.ExpertWeights;
 import io.moka.weights.ExpertWeights.Apart;
@@ -10,6 +12,8 @@ import io.moka.weights.ExpertWeights.Joined;
 import io.moka.weights.JoinedMatrix;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.Packer;
+import io.moka.weights.TileLayout;
+import io.moka.weights.WeightFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -19,6 +23,9 @@ import java.util.List;
  * all of them, a second one down, each of their pieces reading 64 rows of one expert's weights:
  * memory is read in long ascending runs, and no two threads write to one number. A third adds up
  * each row's choices in ascending order of expert ids.
+ *
+ * <p>Where products take rounded rows, each expert's rows are first rounded into tiles in the order
+ * of the lists, and what gate and up yield is rounded as soon as 32 columns of it are there.
  */
 final class ExpertJobs implements AutoCloseable {
   /** Experts whose gate and up are joined at a time, where they lie apart. */
@@ -26,14 +33,22 @@ final class ExpertJobs implements AutoCloseable {
 
   private final WorkerPool pool;
   private final Scratch[] scratch;
+  private final GroupProducts products;
   private final CombineJob combine;
   private final Arena arena;
   private final ExpertLists lists = new ExpertLists();
   private final JoinJob join = new JoinJob();
   private final GateUpJob gateUp = new GateUpJob();
   private final GroupedJob grouped = new GroupedJob();
+  private final QuantiseJob quantise = new QuantiseJob();
   private final ReusedRows hiddenRows = new ReusedRows();
   private final ReusedRows resultRows = new ReusedRows();
+
+  /** The rows that gate and up, or a grouped product, read, in tiles by expert. */
+  private final ReusedMemory inputTiles = new ReusedMemory();
+
+  /** What down reads, in tiles by expert. */
+  private final ReusedMemory hiddenTiles = new ReusedMemory();
 
   /** act(gate x) * up x of every choice: [T k, F]. */
   private Rows hidden;
@@ -44,8 +59,10 @@ final class ExpertJobs implements AutoCloseable {
   /** Where gate and up are joined in each step, where they lie apart. */
   private JoinedMatrix[] buffers = new JoinedMatrix[0];
 
-  ExpertJobs(WorkerPool pool, Scratch[] scratch, CombineJob combine, Arena arena) {
+  ExpertJobs(
+      WorkerPool pool, Scratch[] scratch, GroupProducts products, CombineJob combine, Arena arena) {
     this.pool = pool;
+    this.products = products;
     this.combine = combine;
     this.scratch = scratch;
     this.arena = arena;
@@ -54,16 +71,43 @@ final class ExpertJobs implements AutoCloseable {
   void moe(
       Rows x, RouterResult routing, ExpertWeights experts, int rows, boolean accumulate, Rows out) {
     lists.fill(routing, rows, experts.experts());
-    hidden = hiddenRows.get(lists.size(), experts.width());
     results = resultRows.get(lists.size(), experts.hidden());
     gateUp.x = x;
     gateUp.experts = experts;
+    WeightFormat format = gateUpFormat(experts.gateUp());
+    gateUp.inTiles = products.usesTiles(format);
+    if (gateUp.inTiles) {
+      quantise(x, false, format);
+    }
+    gateUp.downFormat = experts.down().getFirst().format();
+    gateUp.intoTiles = products.usesTiles(gateUp.downFormat);
+    if (gateUp.intoTiles) {
+      hiddenTiles.reserve(lists.size() * products.tileRowBytes(experts.width()));
+    } else {
+      hidden = hiddenRows.get(lists.size(), experts.width());
+    }
     switch (experts.gateUp()) {
       case Joined joined -> runGateUp(joined.matrices(), 0, lists.activeCount());
       case Apart apart -> joinInSteps(apart);
     }
-    runGrouped(hidden, true, experts.down(), results);
+    runGrouped(hidden, true, gateUp.intoTiles, hiddenTiles, experts.down(), results);
     combine.run(results, routing, rows, accumulate, out);
+  }
+
+  private static WeightFormat gateUpFormat(ExpertWeights.GateUp gateUp) {
+    return switch (gateUp) {
+      case Joined joined -> joined.matrices().getFirst().packed().format();
+      case Apart apart -> apart.gate().getFirst().format();
+    };
+  }
+
+  /** Rounds the row of every choice into the tiles of its expert. */
+  private void quantise(Rows x, boolean perChoice, WeightFormat format) {
+    inputTiles.reserve(lists.size() * products.tileRowBytes(x.columns()));
+    quantise.x = x;
+    quantise.perChoice = perChoice;
+    quantise.format = format;
+    pool.run(lists.size(), quantise);
   }
 
   private void joinInSteps(Apart apart) {
@@ -95,13 +139,26 @@ final class ExpertJobs implements AutoCloseable {
       int rows,
       Rows out) {
     lists.fill(routing, rows, weights.size());
-    runGrouped(x, perChoice, weights, out);
+    WeightFormat format = weights.getFirst().format();
+    boolean inTiles = products.usesTiles(format);
+    if (inTiles) {
+      quantise(x, perChoice, format);
+    }
+    runGrouped(x, perChoice, inTiles, inputTiles, weights, out);
   }
 
   /** Multiplies the rows of each active expert with its matrix; one result for each choice. */
-  private void runGrouped(Rows x, boolean perChoice, List<PackedMatrix> weights, Rows out) {
+  private void runGrouped(
+      Rows x,
+      boolean perChoice,
+      boolean inTiles,
+      ReusedMemory tiles,
+      List<PackedMatrix> weights,
+      Rows out) {
     grouped.x = x;
     grouped.perChoice = perChoice;
+    grouped.inTiles = inTiles;
+    grouped.tiles = tiles;
     grouped.weights = weights;
     grouped.groups = weights.getFirst().groups();
     grouped.out = out;
@@ -112,6 +169,8 @@ final class ExpertJobs implements AutoCloseable {
   public void close() {
     hiddenRows.close();
     resultRows.close();
+    inputTiles.close();
+    hiddenTiles.close();
   }
 
   private void reserveBuffers(Apart apart) {
@@ -131,10 +190,37 @@ final class ExpertJobs implements AutoCloseable {
     }
   }
 
-  /** Points the scratch at the rows of some slots. */
-  private void pointAtRows(Rows x, int slot, int count, Scratch own) {
-    for (int i = 0; i < count; i++) {
-      own.rows[i] = x.offsetBytes(lists.row(slot + i));
+  /** Rows of the tile that a slot lies in; its expert's tiles are full but for the last. */
+  private int tileRows(int active, int tileStart) {
+    return Math.min(products.tileRows(), lists.end(active) - tileStart);
+  }
+
+  private int tileStart(int active, int slot) {
+    int start = lists.start(active);
+    return slot - (slot - start) % products.tileRows();
+  }
+
+  /** A piece is the row of one choice. */
+  private final class QuantiseJob implements WorkerPool.Job {
+    Rows x;
+    boolean perChoice;
+    WeightFormat format;
+
+    @Override
+    public void run(int slot, int worker) {
+      int active = lists.activeOf(slot);
+      int tile = tileStart(active, slot);
+      products.quantise(
+          format,
+          x.data(),
+          x.offsetBytes(perChoice ? lists.choice(slot) : lists.row(slot)),
+          0,
+          x.columns() / TileLayout.TILE_COLUMNS,
+          inputTiles.segment(),
+          tile * products.tileRowBytes(x.columns()),
+          slot - tile,
+          tileRows(active, tile),
+          x.columns());
     }
   }
 
@@ -167,6 +253,9 @@ final class ExpertJobs implements AutoCloseable {
     Rows x;
     ExpertWeights experts;
     List<JoinedMatrix> matrices;
+    boolean inTiles;
+    boolean intoTiles;
+    WeightFormat downFormat;
     int firstActive;
     int groups;
 
@@ -177,33 +266,56 @@ final class ExpertJobs implements AutoCloseable {
       int group = piece % groups;
       PackedMatrix packed =
           (matrices.isEmpty() ? buffers[index] : matrices.get(lists.active(active))).packed();
-      long stripBytes = packed.stripBytes();
-      long strip = group * PackedMatrix.GROUP_STRIPS * stripBytes;
-      int column = group * JoinedMatrix.HALF_ROWS;
-      int width = Math.min(JoinedMatrix.HALF_ROWS, experts.width() - column);
+      long strip = group * PackedMatrix.GROUP_STRIPS * packed.stripBytes();
       Scratch own = scratch[worker];
       for (int slot = lists.start(active); slot < lists.end(active); ) {
-        int count = Math.min(lists.end(active) - slot, GroupProduct.MAX_ROWS);
-        pointAtRows(x, slot, count, own);
-        GroupProduct.multiply(
-            packed.format(),
-            packed.data(),
-            strip,
-            stripBytes,
-            PackedMatrix.GROUP_STRIPS,
-            packed.columns(),
-            x.data(),
-            count,
-            own);
+        int count = Math.min(lists.end(active) - slot, GroupProducts.MAX_ROWS);
+        if (inTiles) {
+          products.multiplyTiles(
+              packed,
+              strip,
+              PackedMatrix.GROUP_STRIPS,
+              inputTiles.segment(),
+              slot * products.tileRowBytes(packed.columns()),
+              count,
+              own);
+        } else {
+          for (int i = 0; i < count; i++) {
+            own.rows()[i] = x.offsetBytes(lists.row(slot + i));
+          }
+          products.multiplyRows(packed, strip, PackedMatrix.GROUP_STRIPS, x.data(), count, own);
+        }
         for (int i = 0; i < count; i++) {
-          long gate = i * StripProduct.ROW_BYTES;
-          long up = gate + JoinedMatrix.HALF_ROWS * (long) Float.BYTES;
-          long to = hidden.offsetBytes(lists.choice(slot + i)) + column * (long) Float.BYTES;
-          RowMath.gate(
-              experts.activation(), own.sums, gate, own.sums, up, hidden.data(), to, width);
+          gate(active, slot + i, i * GroupProducts.SUM_BYTES, group, own);
         }
         slot += count;
       }
+    }
+
+    /** act(gate) * up of 32 columns of one row, rounded at once where down wants it so. */
+    private void gate(int active, int slot, long sums, int group, Scratch own) {
+      int column = group * JoinedMatrix.HALF_ROWS;
+      int width = Math.min(JoinedMatrix.HALF_ROWS, experts.width() - column);
+      long up = sums + JoinedMatrix.HALF_ROWS * (long) Float.BYTES;
+      if (!intoTiles) {
+        long to = hidden.offsetBytes(lists.choice(slot)) + column * (long) Float.BYTES;
+        RowMath.gate(
+            experts.activation(), own.sums(), sums, own.sums(), up, hidden.data(), to, width);
+        return;
+      }
+      RowMath.gate(experts.activation(), own.sums(), sums, own.sums(), up, own.sums(), sums, width);
+      int tile = tileStart(active, slot);
+      products.quantise(
+          downFormat,
+          own.sums(),
+          sums,
+          group,
+          1,
+          hiddenTiles.segment(),
+          tile * products.tileRowBytes(experts.width()),
+          slot - tile,
+          tileRows(active, tile),
+          experts.width());
     }
   }
 
@@ -211,6 +323,8 @@ final class ExpertJobs implements AutoCloseable {
   private final class GroupedJob implements WorkerPool.Job {
     Rows x;
     boolean perChoice;
+    boolean inTiles;
+    ReusedMemory tiles;
     List<PackedMatrix> weights;
     int groups;
     Rows out;
@@ -222,29 +336,24 @@ final class ExpertJobs implements AutoCloseable {
       PackedMatrix matrix = weights.get(lists.active(active));
       int column = group * PackedMatrix.GROUP_ROWS;
       int width = Math.min(PackedMatrix.GROUP_ROWS, matrix.rows() - column);
-      int strips = (width + PackedMatrix.STRIP_ROWS - 1) / PackedMatrix.STRIP_ROWS;
-      long stripBytes = matrix.stripBytes();
-      long strip = group * PackedMatrix.GROUP_STRIPS * stripBytes;
+      int strips = Math.ceilDiv(width, PackedMatrix.STRIP_ROWS);
+      long strip = group * PackedMatrix.GROUP_STRIPS * matrix.stripBytes();
       Scratch own = scratch[worker];
       for (int slot = lists.start(active); slot < lists.end(active); ) {
-        int count = Math.min(lists.end(active) - slot, GroupProduct.MAX_ROWS);
-        for (int i = 0; i < count; i++) {
-          own.rows[i] = x.offsetBytes(perChoice ? lists.choice(slot + i) : lists.row(slot + i));
+        int count = Math.min(lists.end(active) - slot, GroupProducts.MAX_ROWS);
+        if (inTiles) {
+          long at = slot * products.tileRowBytes(matrix.columns());
+          products.multiplyTiles(matrix, strip, strips, tiles.segment(), at, count, own);
+        } else {
+          for (int i = 0; i < count; i++) {
+            own.rows()[i] = x.offsetBytes(perChoice ? lists.choice(slot + i) : lists.row(slot + i));
+          }
+          products.multiplyRows(matrix, strip, strips, x.data(), count, own);
         }
-        GroupProduct.multiply(
-            matrix.format(),
-            matrix.data(),
-            strip,
-            stripBytes,
-            strips,
-            matrix.columns(),
-            x.data(),
-            count,
-            own);
         for (int i = 0; i < count; i++) {
           long to = out.offsetBytes(lists.choice(slot + i)) + column * (long) Float.BYTES;
           MemorySegment.copy(
-              own.sums, i * StripProduct.ROW_BYTES, out.data(), to, width * (long) Float.BYTES);
+              own.sums(), i * GroupProducts.SUM_BYTES, out.data(), to, width * (long) Float.BYTES);
         }
         slot += count;
       }

@@ -1,7 +1,10 @@
 package io.moka.kernels.cpu.vector;
 
+import io.moka.kernels.cpu.GroupProducts;
+import io.moka.kernels.cpu.Scratch;
 import io.moka.kernels.cpu.vector.StripProduct.StripFormat;
 import io.moka.weights.PackedMatrix;
+import io.moka.weights.TileLayout;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
@@ -14,7 +17,7 @@ import jdk.incubator.vector.VectorOperators;
  */
 final class GroupProduct {
   /** Rows that one call takes at most. */
-  static final int MAX_ROWS = 128;
+  static final int MAX_ROWS = GroupProducts.MAX_ROWS;
 
   private GroupProduct() {}
 
@@ -27,7 +30,7 @@ final class GroupProduct {
    * @param stripBytes bytes from one strip to the next
    * @param strips 1 to 4
    * @param columns columns
-   * @param x memory of the rows, whose beginnings are in {@code scratch.rows}
+   * @param x memory of the rows, whose beginnings are in the scratch
    * @param count rows, at most {@link #MAX_ROWS}
    * @param scratch the worker's
    */
@@ -57,7 +60,15 @@ final class GroupProduct {
         }
         multiplyTiles(StripFormat.F32, panel, 0, panelStrip, strips, pairs, x, count, scratch);
       }
-      default -> throw new IllegalArgumentException(format + " has no kernel");
+      default -> {
+        TileLayout layout = format.tiles().orElseThrow();
+        long panelStrip = PackedMatrix.stripBytes(WeightFormat.F32, columns);
+        MemorySegment panel = scratch.panel(panelStrip * strips + PanelProduct.SCRATCH_BYTES);
+        for (int s = 0; s < strips; s++) {
+          decodeTiles(layout, weights, strip + s * stripBytes, columns, panel, s * panelStrip);
+        }
+        multiplyTiles(StripFormat.F32, panel, 0, panelStrip, strips, pairs, x, count, scratch);
+      }
     }
   }
 
@@ -81,11 +92,30 @@ final class GroupProduct {
           strips,
           pairs,
           x,
-          scratch.rows,
+          scratch.rows(),
           row,
           tile,
-          scratch.sums);
+          scratch.sums());
       row += tile;
+    }
+  }
+
+  /** One strip of tiles becomes one strip of floats. */
+  private static void decodeTiles(
+      TileLayout layout,
+      MemorySegment weights,
+      long strip,
+      int columns,
+      MemorySegment panel,
+      long to) {
+    long scales = panel.byteSize() - PanelProduct.SCRATCH_BYTES;
+    for (int tile = 0; tile < columns / TileLayout.TILE_COLUMNS; tile++) {
+      long at = TilePanel.tileOffset(layout, strip, tile);
+      long block = TilePanel.blockOffset(layout, strip, tile);
+      long out = to + (long) tile * TileLayout.TILE_COLUMNS * TilePanel.COLUMN_BYTES;
+      TilePanel.codes(layout, weights, at, panel, out);
+      TilePanel.scales(layout, weights, block, at, panel, scales);
+      TilePanel.toValues(layout, panel, out, panel, scales);
     }
   }
 

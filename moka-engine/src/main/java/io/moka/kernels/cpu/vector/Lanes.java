@@ -1,8 +1,13 @@
 package io.moka.kernels.cpu.vector;
 
 import io.moka.kernels.FloatMath;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
@@ -15,11 +20,19 @@ final class Lanes {
   static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   static final VectorSpecies<Float> FLOATS = VectorSpecies.of(float.class, shape());
   static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, shape());
+  static final VectorSpecies<Short> SHORTS = VectorSpecies.of(short.class, shape());
 
   /** Floats in a vector: 4, 8 or 16. */
   static final int COUNT = FLOATS.length();
 
   static final int BYTES = COUNT * Float.BYTES;
+
+  private static final int[] BYTE_SHIFTS = {24, 16, 8, 0};
+  private static final VectorSpecies<Short> HALF_WIDTH =
+      VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
+  private static final VectorSpecies<Byte> QUARTER_WIDTH =
+      VectorSpecies.of(
+          byte.class, VectorShape.forBitSize(Math.max(FLOATS.vectorBitSize() / 4, 64)));
 
   private Lanes() {}
 
@@ -56,5 +69,36 @@ final class Lanes {
     return p.mul(scale)
         .blend(0f, x.compare(VectorOperators.LT, FloatMath.EXP_LOWEST))
         .blend(Float.POSITIVE_INFINITY, x.compare(VectorOperators.GT, FloatMath.EXP_HIGHEST));
+  }
+
+  /** As many signed 16-bit numbers as there are lanes. */
+  static IntVector shorts(MemorySegment data, long offset) {
+    ShortVector narrow = ShortVector.fromMemorySegment(HALF_WIDTH, data, offset, ORDER);
+    return (IntVector) narrow.convertShape(VectorOperators.S2I, INTS, 0);
+  }
+
+  /** As many signed bytes as there are lanes. */
+  static IntVector bytes(MemorySegment data, long offset) {
+    if (COUNT >= 8) {
+      ByteVector narrow = ByteVector.fromMemorySegment(QUARTER_WIDTH, data, offset, ORDER);
+      return (IntVector) narrow.convertShape(VectorOperators.B2I, INTS, 0);
+    }
+    // four bytes are less than the narrowest vector
+    int word = data.get(ValueLayout.JAVA_INT_UNALIGNED, offset);
+    IntVector shifts = IntVector.fromArray(INTS, BYTE_SHIFTS, 0);
+    return IntVector.broadcast(INTS, word)
+        .lanewise(VectorOperators.LSHL, shifts)
+        .lanewise(VectorOperators.ASHR, 24);
+  }
+
+  /** As many finite binary16 numbers as there are lanes. */
+  static FloatVector halves(MemorySegment data, long offset) {
+    // the exponent is moved down and made good by a product
+    return shorts(data, offset)
+        .lanewise(VectorOperators.LSHL, 16)
+        .lanewise(VectorOperators.ASHR, 3)
+        .and(0x8FFFE000)
+        .reinterpretAsFloats()
+        .mul(0x1p112f);
   }
 }

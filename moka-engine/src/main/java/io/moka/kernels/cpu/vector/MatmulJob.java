@@ -1,73 +1,111 @@
 package io.moka.kernels.cpu.vector;
 
 import io.moka.kernels.Rows;
+import io.moka.kernels.cpu.GroupProducts;
+import io.moka.kernels.cpu.Scratch;
 import io.moka.kernels.cpu.WorkerPool;
 import io.moka.weights.PackedMatrix;
+import io.moka.weights.TileLayout;
 import java.lang.foreign.MemorySegment;
 
 /** out = x W^T + bias; a piece is one group of 64 outputs for up to 128 rows. */
-final class MatmulJob implements WorkerPool.Job {
+final class MatmulJob implements WorkerPool.Job, AutoCloseable {
   /**
    * A block of 128 rows of 2,048 floats is a megabyte: it stays in the second-level cache while
    * groups pass.
    */
-  private static final int BLOCK_ROWS = GroupProduct.MAX_ROWS;
+  private static final int BLOCK_ROWS = GroupProducts.MAX_ROWS;
 
+  private final WorkerPool pool;
   private final Scratch[] scratch;
+  private final GroupProducts products;
+  private final QuantiseJob quantise = new QuantiseJob();
+  private final ReusedMemory tiles = new ReusedMemory();
   private Rows x;
   private PackedMatrix weights;
   private MemorySegment bias;
   private int rows;
   private Rows out;
+  private boolean inTiles;
 
-  MatmulJob(Scratch[] scratch) {
+  MatmulJob(WorkerPool pool, Scratch[] scratch, GroupProducts products) {
+    this.pool = pool;
     this.scratch = scratch;
+    this.products = products;
   }
 
-  /** Sets the arguments; returns the number of pieces. */
-  int prepare(Rows x, PackedMatrix weights, MemorySegment bias, int rows, Rows out) {
-    this.x = x;
-    this.weights = weights;
-    this.bias = bias;
-    this.rows = rows;
-    this.out = out;
-    return weights.groups() * ((rows + BLOCK_ROWS - 1) / BLOCK_ROWS);
+  void multiply(
+      Rows input, PackedMatrix matrix, MemorySegment biasFloats, int rowCount, Rows result) {
+    x = input;
+    weights = matrix;
+    bias = biasFloats;
+    rows = rowCount;
+    out = result;
+    inTiles = products.usesTiles(weights.format());
+    if (inTiles) {
+      tiles.reserve(rows * products.tileRowBytes(weights.columns()));
+      pool.run(Math.ceilDiv(rows, products.tileRows()), quantise);
+    }
+    pool.run(weights.groups() * Math.ceilDiv(rows, BLOCK_ROWS), this);
+  }
+
+  /** A piece is one tile of rows. */
+  private final class QuantiseJob implements WorkerPool.Job {
+    @Override
+    public void run(int tile, int worker) {
+      int first = tile * products.tileRows();
+      int count = Math.min(products.tileRows(), rows - first);
+      long at = first * products.tileRowBytes(weights.columns());
+      for (int i = 0; i < count; i++) {
+        products.quantise(
+            weights.format(),
+            x.data(),
+            x.offsetBytes(first + i),
+            0,
+            weights.columns() / TileLayout.TILE_COLUMNS,
+            tiles.segment(),
+            at,
+            i,
+            count,
+            weights.columns());
+      }
+    }
   }
 
   @Override
   public void run(int piece, int worker) {
     int group = piece % weights.groups();
     int first = piece / weights.groups() * BLOCK_ROWS;
-    int end = Math.min(rows, first + BLOCK_ROWS);
+    int count = Math.min(rows - first, BLOCK_ROWS);
     int column = group * PackedMatrix.GROUP_ROWS;
     int width = Math.min(PackedMatrix.GROUP_ROWS, weights.rows() - column);
-    int strips = (width + PackedMatrix.STRIP_ROWS - 1) / PackedMatrix.STRIP_ROWS;
-    long stripBytes = weights.stripBytes();
-    long strip = group * PackedMatrix.GROUP_STRIPS * stripBytes;
+    int strips = Math.ceilDiv(width, PackedMatrix.STRIP_ROWS);
+    long strip = group * PackedMatrix.GROUP_STRIPS * weights.stripBytes();
     Scratch own = scratch[worker];
-    for (int row = first; row < end; row++) {
-      own.rows[row - first] = x.offsetBytes(row);
+    if (inTiles) {
+      long at = first * products.tileRowBytes(weights.columns());
+      products.multiplyTiles(weights, strip, strips, tiles.segment(), at, count, own);
+    } else {
+      for (int i = 0; i < count; i++) {
+        own.rows()[i] = x.offsetBytes(first + i);
+      }
+      products.multiplyRows(weights, strip, strips, x.data(), count, own);
     }
-    GroupProduct.multiply(
-        weights.format(),
-        weights.data(),
-        strip,
-        stripBytes,
-        strips,
-        weights.columns(),
-        x.data(),
-        end - first,
-        own);
-    for (int row = first; row < end; row++) {
-      long to = out.offsetBytes(row) + column * (long) Float.BYTES;
+    for (int i = 0; i < count; i++) {
+      long to = out.offsetBytes(first + i) + column * (long) Float.BYTES;
       RowMath.copyWithBias(
-          own.sums,
-          (row - first) * StripProduct.ROW_BYTES,
+          own.sums(),
+          i * StripProduct.ROW_BYTES,
           bias,
           column * (long) Float.BYTES,
           out.data(),
           to,
           width);
     }
+  }
+
+  @Override
+  public void close() {
+    tiles.close();
   }
 }

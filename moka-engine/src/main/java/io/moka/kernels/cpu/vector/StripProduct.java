@@ -5,6 +5,7 @@ import static io.moka.kernels.cpu.vector.Lanes.INTS;
 import static io.moka.kernels.cpu.vector.Lanes.ORDER;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
+import io.moka.kernels.cpu.GroupProducts;
 import io.moka.weights.PackedMatrix;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
@@ -27,10 +28,10 @@ final class StripProduct {
   static final int MAX_ROWS = 8;
 
   /** Bytes of a row of sums: one float for each row of a group. */
-  static final long ROW_BYTES = PackedMatrix.GROUP_ROWS * (long) Float.BYTES;
+  static final long ROW_BYTES = GroupProducts.SUM_BYTES;
 
   /** Sixteen registers, as below AVX-512, hold no more than four rows by two vectors. */
-  private static final boolean MANY_REGISTERS = Lanes.COUNT == 16;
+  static final boolean MANY_REGISTERS = Lanes.COUNT == 16;
 
   private StripProduct() {}
 

@@ -1,5 +1,6 @@
 package io.moka.kernels.cpu.vector;
 
+import io.moka.kernels.Activations;
 import io.moka.kernels.AttentionShape;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
@@ -7,6 +8,8 @@ import io.moka.kernels.RouterResult;
 import io.moka.kernels.Rows;
 import io.moka.kernels.Shapes;
 import io.moka.kernels.SlotMap;
+import io.moka.kernels.cpu.GroupProducts;
+import io.moka.kernels.cpu.Scratch;
 import io.moka.kernels.cpu.WorkerPool;
 import io.moka.weights.Activation;
 import io.moka.weights.ExpertWeights;
@@ -36,15 +39,29 @@ public final class VectorKernels implements Kernels {
    * @param threads threads that work on a call, the caller's included
    */
   public VectorKernels(int threads) {
+    this(threads, Activations.AUTO);
+  }
+
+  /**
+   * Starts the worker threads.
+   *
+   * @param threads threads that work on a call, the caller's included
+   * @param activations how precisely inputs of products are taken
+   */
+  public VectorKernels(int threads, Activations activations) {
+    this(threads, new VectorProducts(activations));
+  }
+
+  private VectorKernels(int threads, GroupProducts products) {
     pool = new WorkerPool(threads);
     Scratch[] scratch = new Scratch[threads];
     for (int i = 0; i < threads; i++) {
       scratch[i] = new Scratch(arena);
     }
     rowJobs = new RowJobs(pool);
-    matmul = new MatmulJob(scratch);
+    matmul = new MatmulJob(pool, scratch, products);
     combine = new CombineJob(pool);
-    experts = new ExpertJobs(pool, scratch, combine, arena);
+    experts = new ExpertJobs(pool, scratch, products, combine, arena);
     attention = new AttentionJob(pool, scratch, arena);
   }
 
@@ -80,7 +97,7 @@ public final class VectorKernels implements Kernels {
   @Override
   public void matmul(Rows x, PackedMatrix weights, MemorySegment bias, int rows, Rows out) {
     Shapes.matmul(x, weights, bias, rows, out);
-    pool.run(matmul.prepare(x, weights, bias, rows, out), matmul);
+    matmul.multiply(x, weights, bias, rows, out);
   }
 
   @Override
@@ -161,6 +178,7 @@ public final class VectorKernels implements Kernels {
   @Override
   public void close() {
     pool.close();
+    matmul.close();
     experts.close();
     arena.close();
   }

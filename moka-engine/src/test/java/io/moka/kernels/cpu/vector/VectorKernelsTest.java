@@ -1,14 +1,21 @@
 package io.moka.kernels.cpu.vector;
 
+import io.moka.kernels.Activations;
 import io.moka.kernels.AllocationContract;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KernelsContract;
+import io.moka.kernels.QuantisedContract;
 
 /** The contract at the width that the JVM was started with; the build runs it at all three. */
-class VectorKernelsTest extends KernelsContract implements AllocationContract {
+class VectorKernelsTest extends KernelsContract implements AllocationContract, QuantisedContract {
   @Override
   public Kernels open(int threads) {
     return new VectorKernels(threads);
+  }
+
+  @Override
+  public Kernels open(int threads, Activations activations) {
+    return new VectorKernels(threads, activations);
   }
 
   @Override

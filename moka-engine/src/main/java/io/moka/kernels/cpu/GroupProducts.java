@@ -1,0 +1,105 @@
+package io.moka.kernels.cpu;
+
+import io.moka.weights.PackedMatrix;
+import io.moka.weights.WeightFormat;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The products of rows with groups of a packed matrix: the part of the kernels on a CPU that the
+ * Vector API and machine code do each in their way. Everything else calls these.
+ *
+ * <p>Rows come in two forms: as floats, or rounded to 8 bits in <em>tiles</em> of a few rows, in
+ * whatever order the products read them. A tile takes {@code rows * tileRowBytes}; rows that follow
+ * each other lie in full tiles and a last smaller one. Nothing here allocates after the first call
+ * with a size.
+ */
+public interface GroupProducts {
+  /** Rows that one call takes at most. */
+  int MAX_ROWS = 128;
+
+  /** Bytes of a row of sums: one float for each row of a group. */
+  long SUM_BYTES = PackedMatrix.GROUP_ROWS * (long) Float.BYTES;
+
+  /**
+   * Whether rows are rounded into tiles before they meet matrices of a format.
+   *
+   * @param format of the weights
+   * @return false where they stay floats
+   */
+  boolean usesTiles(WeightFormat format);
+
+  /**
+   * Rows of a full tile.
+   *
+   * @return the count
+   */
+  int tileRows();
+
+  /**
+   * Bytes that a row takes in a tile.
+   *
+   * @param columns whole blocks
+   * @return a multiple of 64
+   */
+  long tileRowBytes(int columns);
+
+  /**
+   * Rounds some columns of one row of a tile.
+   *
+   * @param format of the weights that the tile will meet
+   * @param x memory of the row's floats
+   * @param from where the first of these columns lies, in bytes
+   * @param firstBlock the first block of 32 columns
+   * @param blocks blocks of 32 columns
+   * @param tiles memory of the tile
+   * @param at where the tile begins, in bytes
+   * @param row the row within the tile
+   * @param rows rows of this tile
+   * @param columns columns of a whole row
+   */
+  void quantise(
+      WeightFormat format,
+      MemorySegment x,
+      long from,
+      int firstBlock,
+      int blocks,
+      MemorySegment tiles,
+      long at,
+      int row,
+      int rows,
+      int columns);
+
+  /**
+   * Multiplies rows in tiles with some strips: {@code sums[i][r] = x_i w[r]}.
+   *
+   * @param weights the matrix
+   * @param strip where the first strip begins in its memory, in bytes
+   * @param strips 1 to 4
+   * @param tiles memory of the tiles
+   * @param at where the first tile begins, in bytes
+   * @param count rows, at most {@link #MAX_ROWS}
+   * @param scratch the worker's; its sums are the result
+   */
+  void multiplyTiles(
+      PackedMatrix weights,
+      long strip,
+      int strips,
+      MemorySegment tiles,
+      long at,
+      int count,
+      Scratch scratch);
+
+  /**
+   * Multiplies rows of floats with some strips: {@code sums[i][r] = sum over c of x_i[c] w[r][c]},
+   * fused multiply-adds over ascending c.
+   *
+   * @param weights the matrix
+   * @param strip where the first strip begins in its memory, in bytes
+   * @param strips 1 to 4
+   * @param x memory of the rows
+   * @param count rows, at most {@link #MAX_ROWS}
+   * @param scratch the worker's; says where each row begins, and its sums are the result
+   */
+  void multiplyRows(
+      PackedMatrix weights, long strip, int strips, MemorySegment x, int count, Scratch scratch);
+}

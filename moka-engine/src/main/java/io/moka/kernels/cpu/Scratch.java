@@ -1,0 +1,56 @@
+package io.moka.kernels.cpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/** What one worker needs beside its arguments; grows with the widest matrix and is then reused. */
+public final class Scratch {
+  /** Rows of sums beyond the last, for a last tile that is not full. */
+  private static final int SPARE_ROWS = 8;
+
+  private final long[] rows = new long[GroupProducts.MAX_ROWS];
+  private final MemorySegment sums;
+  private final Arena arena;
+  private MemorySegment panel = MemorySegment.NULL;
+
+  /**
+   * Takes what every product needs.
+   *
+   * @param arena its owner
+   */
+  public Scratch(Arena arena) {
+    this.arena = arena;
+    sums = arena.allocate((GroupProducts.MAX_ROWS + SPARE_ROWS) * GroupProducts.SUM_BYTES, 64);
+  }
+
+  /**
+   * Where the rows of a product begin, in bytes.
+   *
+   * @return room for as many as one call takes
+   */
+  public long[] rows() {
+    return rows;
+  }
+
+  /**
+   * What a product yields.
+   *
+   * @return [128, 64] floats, and eight rows more that a product may use
+   */
+  public MemorySegment sums() {
+    return sums;
+  }
+
+  /**
+   * Room for weights on their way into registers.
+   *
+   * @param bytes how much
+   * @return at least as much
+   */
+  public MemorySegment panel(long bytes) {
+    if (panel.byteSize() < bytes) {
+      panel = arena.allocate(bytes, 64);
+    }
+    return panel;
+  }
+}

@@ -1,0 +1,122 @@
+package io.moka.kernels.cpu.vector;
+
+import io.moka.kernels.Activations;
+import io.moka.kernels.cpu.GroupProducts;
+import io.moka.kernels.cpu.Scratch;
+import io.moka.weights.PackedMatrix;
+import io.moka.weights.TileLayout;
+import io.moka.weights.WeightFormat;
+import java.lang.foreign.MemorySegment;
+
+/** The products on the Vector API. A tile is no more than its rounded rows, one after the other. */
+final class VectorProducts implements GroupProducts {
+  /** Up to as many rows, products in 16-bit lanes are faster than decoding into a panel. */
+  private static final int PAIR_ROWS = 2;
+
+  private static final int TILE_ROWS = 8;
+
+  private final Activations activations;
+
+  VectorProducts(Activations activations) {
+    this.activations = activations;
+  }
+
+  @Override
+  public boolean usesTiles(WeightFormat format) {
+    return activations.quantises(format);
+  }
+
+  @Override
+  public int tileRows() {
+    return TILE_ROWS;
+  }
+
+  @Override
+  public long tileRowBytes(int columns) {
+    return RoundedRow.bytes(columns);
+  }
+
+  @Override
+  public void quantise(
+      WeightFormat format,
+      MemorySegment x,
+      long from,
+      int firstBlock,
+      int blocks,
+      MemorySegment tiles,
+      long at,
+      int row,
+      int rows,
+      int columns) {
+    TileLayout layout = format.tiles().orElseThrow();
+    boolean pairs = rows <= PAIR_ROWS && PairProduct.serves(layout);
+    long to = at + row * tileRowBytes(columns) + (long) firstBlock * RoundedRow.BLOCK_BYTES;
+    for (int block = 0; block < blocks; block++) {
+      RoundedRow.round(x, from, tiles, to);
+      if (pairs) {
+        RoundedRow.pair(layout.low(), tiles, to);
+      }
+      from += TileLayout.TILE_COLUMNS * (long) Float.BYTES;
+      to += RoundedRow.BLOCK_BYTES;
+    }
+  }
+
+  @Override
+  public void multiplyTiles(
+      PackedMatrix weights,
+      long strip,
+      int strips,
+      MemorySegment tiles,
+      long at,
+      int count,
+      Scratch scratch) {
+    TileLayout layout = weights.format().tiles().orElseThrow();
+    MemorySegment sums = scratch.sums();
+    sums.asSlice(0, count * SUM_BYTES).fill((byte) 0);
+    int rowTiles = weights.columns() / TileLayout.TILE_COLUMNS;
+    if (count > PAIR_ROWS || !PairProduct.serves(layout)) {
+      PanelProduct.multiply(
+          layout,
+          weights.data(),
+          strip,
+          weights.stripBytes(),
+          strips,
+          rowTiles,
+          tiles,
+          at,
+          count,
+          sums,
+          scratch.panel(PanelProduct.SCRATCH_BYTES));
+      return;
+    }
+    for (int row = 0; row < count; row++) {
+      PairProduct.multiply(
+          layout,
+          weights.data(),
+          strip,
+          weights.stripBytes(),
+          strips,
+          rowTiles,
+          tiles,
+          at + row * tileRowBytes(weights.columns()),
+          sums,
+          row * SUM_BYTES,
+          scratch.panel(PairProduct.SCRATCH_BYTES));
+    }
+  }
+
+  @Override
+  public void multiplyRows(
+      PackedMatrix weights, long strip, int strips, MemorySegment x, int count, Scratch scratch) {
+    GroupProduct.multiply(
+        weights.format(),
+        weights.data(),
+        strip,
+        weights.stripBytes(),
+        strips,
+        weights.columns(),
+        x,
+        count,
+        scratch);
+  }
+}

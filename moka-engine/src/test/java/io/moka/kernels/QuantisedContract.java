@@ -1,0 +1,186 @@
+package io.moka.kernels;
+
+import static io.moka.kernels.TestRows.assertGuarded;
+import static io.moka.kernels.TestRows.assertSameBits;
+
+import io.moka.kernels.TestWeights.Experts;
+import io.moka.weights.Activation;
+import io.moka.weights.ExpertWeights;
+import io.moka.weights.ExpertWeights.Apart;
+import io.moka.weights.PackedMatrix;
+import io.moka.weights.RoundedOracle;
+import io.moka.weights.WeightFormat;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Quantised weights: with exact activations every product is the chain of fused multiply-adds over
+ * the de-quantised numbers; with 8-bit ones it has the bits that {@link Activations#INT8} defines.
+ */
+public interface QuantisedContract extends KernelsUnderTest {
+  int EXPERTS = 5;
+  int TOP_K = 2;
+  int[] ROWS = {1, 2, 3, 4, 5, 8, 9, 15, 16, 17, 33, 130};
+  int[] OUTPUTS = {64, 1, 40, 17, 65, 257};
+
+  /** New kernels of the kind, which round activations or not; the caller closes them. */
+  Kernels open(int threads, Activations activations);
+
+  /** How an output is computed. */
+  @FunctionalInterface
+  interface Dot {
+    float of(PackedMatrix matrix, int output, float[] x);
+  }
+
+  private static float exact(PackedMatrix matrix, int output, float[] x) {
+    float sum = 0;
+    float[] weights = matrix.row(output);
+    for (int i = 0; i < x.length; i++) {
+      sum = Math.fma(weights[i], x[i], sum);
+    }
+    return sum;
+  }
+
+  private static Dot dot(Activations activations) {
+    return activations == Activations.INT8 ? RoundedOracle::dot : QuantisedContract::exact;
+  }
+
+  private static float[] row(Rows rows, int row) {
+    float[] copy = new float[rows.columns()];
+    for (int i = 0; i < copy.length; i++) {
+      copy[i] = rows.get(row, i);
+    }
+    return copy;
+  }
+
+  @Test
+  default void multipliesQuantisedMatricesBitForBit() {
+    for (Activations activations : List.of(Activations.INT8, Activations.EXACT)) {
+      for (int threads : threadCounts()) {
+        try (Kernels kernels = open(threads, activations)) {
+          int turn = threads;
+          for (WeightFormat format : TestWeights.QUANTISED) {
+            for (int rows : ROWS) {
+              int columns = format.blockElements() * (1 + turn % 4);
+              int outputs = OUTPUTS[turn++ % OUTPUTS.length];
+              checkMatmul(kernels, activations, format, rows, outputs, columns);
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private static void checkMatmul(
+      Kernels kernels,
+      Activations activations,
+      WeightFormat format,
+      int rows,
+      int outputs,
+      int columns) {
+    Dice dice =
+        new Dice("%s %s [%d, %d], %d rows".formatted(activations, format, outputs, columns, rows));
+    try (Arena arena = Arena.ofShared()) {
+      PackedMatrix weights = TestWeights.matrix(arena, format, outputs, columns, 1, dice);
+      MemorySegment bias = TestWeights.vector(arena, rows % 2 == 0 ? outputs : 0, dice);
+      Rows x = TestRows.random(arena, rows, columns, dice);
+      Rows out = TestRows.guarded(arena, rows, outputs);
+      kernels.matmul(x, weights, bias, rows, out);
+      assertGuarded(out, rows, dice);
+      Rows expected = TestRows.guarded(arena, rows, outputs);
+      for (int row = 0; row < rows; row++) {
+        float[] values = row(x, row);
+        for (int output = 0; output < outputs; output++) {
+          float sum = dot(activations).of(weights, output, values);
+          float added =
+              bias.byteSize() == 0 ? sum : sum + bias.getAtIndex(ValueLayout.JAVA_FLOAT, output);
+          expected.set(row, output, added);
+        }
+      }
+      assertSameBits(out, expected, rows, dice);
+    }
+  }
+
+  @Test
+  default void addsQuantisedExpertsBitForBit() {
+    for (Activations activations : List.of(Activations.INT8, Activations.EXACT)) {
+      for (WeightFormat format : TestWeights.QUANTISED) {
+        for (int rows : new int[] {1, 3, 40}) {
+          Dice dice = new Dice("%s experts of %s, %d rows".formatted(activations, format, rows));
+          int hidden = format.blockElements();
+          int width = format.blockElements() + (format.blockElements() == 32 ? 64 : 0);
+          try (Arena arena = Arena.ofShared()) {
+            Experts experts =
+                TestWeights.experts(arena, EXPERTS, format, Activation.SILU, hidden, width, dice);
+            Rows x = TestRows.random(arena, rows, hidden, dice);
+            RouterResult routing = TestWeights.routing(rows, EXPERTS, TOP_K, dice);
+            Rows expected = expertsByHand(arena, x, routing, experts.apart(), rows, activations);
+            for (int threads : threadCounts()) {
+              try (Kernels kernels = open(threads, activations)) {
+                for (ExpertWeights weights : List.of(experts.joined(), experts.apart())) {
+                  Rows out = TestRows.guarded(arena, rows, hidden);
+                  kernels.moe(x, routing, weights, rows, false, out);
+                  assertGuarded(out, rows, dice);
+                  assertSameBits(out, expected, rows, dice);
+                }
+                Rows sparse = sparse(arena, kernels, x, routing, experts.apart(), rows);
+                assertSameBits(sparse, expected, rows, dice);
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private static Rows sparse(
+      Arena arena, Kernels kernels, Rows x, RouterResult routing, ExpertWeights experts, int rows) {
+    Apart apart = (Apart) experts.gateUp();
+    int choices = rows * routing.topK();
+    Rows gate = Rows.allocate(arena, choices, experts.width());
+    Rows up = Rows.allocate(arena, choices, experts.width());
+    Rows down = Rows.allocate(arena, choices, experts.hidden());
+    Rows out = TestRows.guarded(arena, rows, experts.hidden());
+    kernels.groupedMatmul(x, false, routing, apart.gate(), rows, gate);
+    kernels.groupedMatmul(x, false, routing, apart.up(), rows, up);
+    kernels.gate(experts.activation(), gate, up, choices);
+    kernels.groupedMatmul(gate, true, routing, experts.down(), rows, down);
+    kernels.combine(down, routing, rows, out);
+    return out;
+  }
+
+  private static Rows expertsByHand(
+      Arena arena,
+      Rows x,
+      RouterResult routing,
+      ExpertWeights experts,
+      int rows,
+      Activations activations) {
+    Apart apart = (Apart) experts.gateUp();
+    Dot dot = dot(activations);
+    Rows out = TestRows.guarded(arena, rows, experts.hidden());
+    for (int row = 0; row < rows; row++) {
+      float[] input = row(x, row);
+      float[] sums = new float[experts.hidden()];
+      for (int rank : TestWeights.ranksByExpert(routing, row)) {
+        int expert = routing.expert(row, rank);
+        float[] inner = new float[experts.width()];
+        for (int i = 0; i < inner.length; i++) {
+          float gate = dot.of(apart.gate().get(expert), i, input);
+          inner[i] = FloatMath.silu(gate) * dot.of(apart.up().get(expert), i, input);
+        }
+        for (int i = 0; i < sums.length; i++) {
+          float y = dot.of(experts.down().get(expert), i, inner);
+          sums[i] = Math.fma(routing.weight(row, rank), y, sums[i]);
+        }
+      }
+      for (int i = 0; i < sums.length; i++) {
+        out.set(row, i, sums[i]);
+      }
+    }
+    return out;
+  }
+}
