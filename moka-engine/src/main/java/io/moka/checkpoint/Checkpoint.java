@@ -53,9 +53,19 @@ public interface Checkpoint extends AutoCloseable {
   /**
    * Where the tokenizer and its configuration lie.
    *
-   * @return a folder, or empty for a model without text
+   * @return a folder, or empty where they lie in the {@link #metadata} or the model has no text
    */
   Optional<Path> folder();
+
+  /**
+   * What the model's file says beside its weights: the vocabulary, the chat template. It can be
+   * read until the checkpoint is closed.
+   *
+   * @return metadata, of a GGUF file alone
+   */
+  default Optional<GgufMetadata> metadata() {
+    return Optional.empty();
+  }
 
   @Override
   void close();
