@@ -1,6 +1,7 @@
 package io.moka.checkpoint;
 
 import io.moka.weights.Tensor;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -9,6 +10,22 @@ import java.util.Optional;
  * stay valid until it is closed.
  */
 public interface Checkpoint extends AutoCloseable {
+  /**
+   * Opens a model and checks everything but the values of the weights.
+   *
+   * @param model a folder in Hugging Face's form, a GGUF file (of a split model any part), or a
+   *     folder with one GGUF model in it and no safetensors
+   * @return the open model; close it to unmap its files
+   * @throws io.moka.ModelNotFoundException when there is no such file or folder
+   * @throws io.moka.ModelException when a file is missing, damaged or of a kind that is not
+   *     supported, or the folder holds several GGUF models
+   */
+  static Checkpoint open(Path model) {
+    boolean isFile = !Files.isDirectory(model) && GgufParts.isGguf(model.toString());
+    Optional<Path> gguf = isFile ? Optional.of(model) : GgufParts.onlyModel(model);
+    return gguf.isPresent() ? GgufCheckpoint.open(gguf.get()) : HuggingFaceCheckpoint.open(model);
+  }
+
   /**
    * The architecture.
    *

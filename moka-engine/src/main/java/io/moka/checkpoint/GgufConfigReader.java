@@ -16,16 +16,13 @@ import java.util.TreeSet;
  * has experts, which is Mixtral. The defaults of absent keys are llama.cpp's.
  */
 final class GgufConfigReader {
-  static final String TOKENS = "tokenizer.ggml.tokens";
+  private static final String TOKENS = "tokenizer.ggml.tokens";
 
   private static final String GENERAL = "general";
   private static final String TOKENIZER = "tokenizer.ggml";
   private static final String QWEN3_MOE = "qwen3moe";
   private static final String LLAMA = "llama";
   private static final int MOST_TOKENS = 1 << 24;
-
-  /** Tokens that end a text or a turn wherever a vocabulary has them, as llama.cpp takes them. */
-  private static final Set<String> ENDS = Set.of("<|im_end|>", "<|endoftext|>", "<|eot_id|>");
 
   private final GgufMetadata metadata;
   private final ConfigFields general;
@@ -237,7 +234,6 @@ final class GgufConfigReader {
     for (String key : List.of("eos_token_id", "eot_token_id", "eom_token_id")) {
       token(key, vocabSize).ifPresent(ends::add);
     }
-    ends.addAll(metadata.indices(TOKENS, ENDS));
     return List.copyOf(ends);
   }
 

@@ -84,13 +84,6 @@ final class GgufCursor {
     return new String(text, StandardCharsets.US_ASCII);
   }
 
-  /** A short text after its length, a character for each byte; for comparisons with ASCII. */
-  String latin1(long mostBytes, String what) {
-    long bytes = count(1, mostBytes, "the length of " + what);
-    byte[] text = file.asSlice(take(bytes, what), bytes).toArray(ValueLayout.JAVA_BYTE);
-    return new String(text, StandardCharsets.ISO_8859_1);
-  }
-
   /** Passes over a text; returns how many bytes it takes. */
   long skipText(String what) {
     long bytes = count(1, Long.MAX_VALUE, "the length of " + what);

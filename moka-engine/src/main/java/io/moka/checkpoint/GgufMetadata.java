@@ -288,25 +288,6 @@ public final class GgufMetadata {
         });
   }
 
-  /** The places at which an array of strings holds one of these texts. */
-  List<Integer> indices(String key, Set<String> texts) {
-    Optional<Value> value = find(key).filter(found -> found.elementType == GgufType.STRING);
-    List<Integer> indices = new ArrayList<>();
-    if (value.isPresent() && value.get().isArray() && value.get().count <= Integer.MAX_VALUE) {
-      long longest = texts.stream().mapToLong(String::length).max().orElse(0);
-      GgufCursor cursor = at(value.get());
-      for (int i = 0; i < value.get().count; i++) {
-        long begin = cursor.position();
-        long bytes = cursor.skipText(key);
-        if (bytes <= longest
-            && texts.contains(new GgufCursor(file, where, begin).latin1(longest, key))) {
-          indices.add(i);
-        }
-      }
-    }
-    return indices;
-  }
-
   /** A cursor at a value or at the first element of an array. */
   GgufCursor at(Value value) {
     return new GgufCursor(file, where, value.position);

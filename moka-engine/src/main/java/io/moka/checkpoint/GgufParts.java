@@ -1,6 +1,7 @@
 package io.moka.checkpoint;
 
 import io.moka.ModelException;
+import io.moka.ModelNotFoundException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
@@ -30,6 +31,7 @@ final class GgufParts {
   private static final String TENSORS = "split.tensors.count";
   private static final int MOST_PARTS = 4096;
   private static final int MOST_FILES = 10_000;
+  private static final int MOST_NAMED = 10;
 
   private GgufParts() {}
 
@@ -38,15 +40,37 @@ final class GgufParts {
     return name.toLowerCase(Locale.ROOT).endsWith(".gguf");
   }
 
-  /** The GGUF models of a folder, split ones by the first part that is there. */
-  static List<Path> in(Path folder) {
+  /**
+   * The one GGUF model of a folder; empty where safetensors lie there, which come first, or no GGUF
+   * file.
+   */
+  static Optional<Path> onlyModel(Path folder) {
+    if (!Files.isDirectory(folder) || TensorMatcher.isIn(folder)) {
+      return Optional.empty();
+    }
+    List<String> models = models(folder);
+    if (models.size() > 1) {
+      throw new ModelException(
+          "%s: holds %d GGUF models; name one of them: %s%s"
+              .formatted(
+                  folder,
+                  models.size(),
+                  String.join(", ", models.subList(0, Math.min(models.size(), MOST_NAMED))),
+                  models.size() > MOST_NAMED ? ", ..." : ""));
+    }
+    return models.stream().map(folder::resolve).findFirst();
+  }
+
+  /** By file names, split models by their first part that is there. */
+  private static List<String> models(Path folder) {
     try (Stream<Path> files = Files.list(folder)) {
-      Map<String, Path> models = new TreeMap<>();
+      Map<String, String> models = new TreeMap<>();
       files
-          .filter(file -> isGguf(file.getFileName().toString()) && Files.isRegularFile(file))
+          .map(file -> file.getFileName().toString())
+          .filter(name -> isGguf(name) && !Files.isDirectory(folder.resolve(name)))
           .limit(MOST_FILES)
           .sorted()
-          .forEach(file -> models.putIfAbsent(modelName(file.getFileName().toString()), file));
+          .forEach(name -> models.putIfAbsent(modelName(name), name));
       return List.copyOf(models.values());
     } catch (IOException e) {
       throw new ModelException(folder + ": cannot be read: " + e.getMessage(), e);
@@ -137,6 +161,9 @@ final class GgufParts {
   }
 
   private static Path require(ModelFolder folder, String name) {
-    return folder.require(name, "give a GGUF file that exists");
+    return folder
+        .find(name)
+        .orElseThrow(() ->
+            new ModelNotFoundException(folder.path().resolve(name) + ": there is no such file"));
   }
 }

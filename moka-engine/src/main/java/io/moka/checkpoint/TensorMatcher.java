@@ -3,6 +3,7 @@ package io.moka.checkpoint;
 import io.moka.ModelException;
 import io.moka.weights.Tensor;
 import java.lang.foreign.Arena;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -28,6 +29,11 @@ final class TensorMatcher {
     this.folder = folder;
     this.config = config;
     this.problems = new TensorProblems(folder.path() + ": the tensors do not fit config.json");
+  }
+
+  /** Whether a folder holds weights as safetensors. */
+  static boolean isIn(Path folder) {
+    return Files.exists(folder.resolve(SINGLE)) || Files.exists(folder.resolve(INDEX));
   }
 
   Map<TensorKey, Tensor> match(Arena arena) {
