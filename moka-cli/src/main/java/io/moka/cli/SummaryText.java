@@ -78,10 +78,11 @@ final class SummaryText {
         .forEach((format, share) ->
             line(
                 "",
-                "%-7s %s in %s tensors",
+                "%-7s %s in %s tensor%s",
                 format,
                 Words.bytes(share.bytes()),
-                Words.count(share.tensors())));
+                Words.count(share.tensors()),
+                share.tensors() == 1 ? "" : "s"));
     line("read per token", "%s of weights", Words.bytes(summary.bytesPerToken()));
     line("KV cache", "%s a position in 16 bits", Words.bytes(2 * summary.cacheValuesPerToken()));
   }

@@ -81,7 +81,7 @@ public final class ModelLocator {
       throw new ModelNotFoundException(
           "\""
               + model
-              + "\": there is no such file or folder, and it is no name of the form org/name,"
+              + "\": there is no such folder or file, and it is no name of the form org/name,"
               + " org/name@revision or org/name:FILE.gguf");
     }
     return cached(name, model);
@@ -94,7 +94,7 @@ public final class ModelLocator {
     if (!Files.isDirectory(repository)) {
       throw new ModelNotFoundException(
           model
-              + ": there is no such file or folder here, and no "
+              + ": there is no such folder or file here, and no "
               + repository
               + "; give one, or fetch it first: "
               + fetch);

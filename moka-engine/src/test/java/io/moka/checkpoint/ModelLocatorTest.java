@@ -137,7 +137,7 @@ class ModelLocatorTest {
     assertThat(locator.locate(file.toString())).isEqualTo(file);
     assertThatThrownBy(() -> locator.locate("some/model.gguf"))
         .isInstanceOf(ModelNotFoundException.class)
-        .hasMessageContaining("no such file");
+        .hasMessageContaining("no such folder or file");
   }
 
   @Test
