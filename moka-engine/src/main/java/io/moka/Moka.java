@@ -1,7 +1,6 @@
 package io.moka;
 
 import io.moka.checkpoint.Checkpoint;
-import io.moka.checkpoint.HuggingFaceCheckpoint;
 import io.moka.checkpoint.ModelConfig;
 import io.moka.checkpoint.ModelLocator;
 import io.moka.engine.Cancellation;
@@ -62,8 +61,8 @@ public final class Moka implements AutoCloseable {
   /**
    * Loads a model.
    *
-   * @param model a folder in Hugging Face's form, or {@code org/name} in the local Hugging Face
-   *     cache
+   * @param model a folder in Hugging Face's form, a GGUF file, or a name in the local Hugging Face
+   *     cache: {@code org/name} or {@code org/name:FILE.gguf}
    * @return the model; the caller closes it
    * @throws ModelNotFoundException when there is none
    * @throws ModelException when its files are damaged or not supported
@@ -75,8 +74,8 @@ public final class Moka implements AutoCloseable {
   /**
    * Loads a model.
    *
-   * @param model a folder in Hugging Face's form, or {@code org/name} in the local Hugging Face
-   *     cache
+   * @param model a folder in Hugging Face's form, a GGUF file, or a name in the local Hugging Face
+   *     cache: {@code org/name} or {@code org/name:FILE.gguf}
    * @param options how
    * @return the model; the caller closes it
    * @throws ModelNotFoundException when there is none
@@ -89,24 +88,24 @@ public final class Moka implements AutoCloseable {
   /**
    * Loads a model.
    *
-   * @param folder in Hugging Face's form
+   * @param model a folder in Hugging Face's form, or a GGUF file
    * @return the model; the caller closes it
    * @throws ModelException when its files are missing, damaged or not supported
    */
-  public static Moka load(Path folder) {
-    return load(folder, LoadOptions.DEFAULT);
+  public static Moka load(Path model) {
+    return load(model, LoadOptions.DEFAULT);
   }
 
   /**
    * Loads a model.
    *
-   * @param folder in Hugging Face's form
+   * @param model a folder in Hugging Face's form, or a GGUF file
    * @param options how
    * @return the model; the caller closes it
    * @throws ModelException when its files are missing, damaged or not supported
    */
-  public static Moka load(Path folder, LoadOptions options) {
-    return load(HuggingFaceCheckpoint.open(folder), options);
+  public static Moka load(Path model, LoadOptions options) {
+    return load(Checkpoint.open(model), options);
   }
 
   /**

@@ -4,7 +4,6 @@ import io.moka.LoadOptions;
 import io.moka.ModelException;
 import io.moka.Moka;
 import io.moka.checkpoint.Checkpoint;
-import io.moka.checkpoint.HuggingFaceCheckpoint;
 import io.moka.checkpoint.ModelLocator;
 import io.moka.checkpoint.RandomCheckpoint;
 import io.moka.kernels.KernelChoice;
@@ -32,8 +31,8 @@ final class ModelOptions {
       arity = "0..1",
       paramLabel = "MODEL",
       description =
-          "Folder of a Hugging Face model, or org/name of one in the Hugging Face cache."
-              + " Default: the embedded model. ["
+          "Folder of a Hugging Face model, a .gguf file, or org/name or org/name:FILE.gguf in the"
+              + " Hugging Face cache. Default: the embedded model. ["
               + MODEL_VARIABLE
               + "]")
   private Optional<String> model = Optional.empty();
@@ -121,8 +120,7 @@ final class ModelOptions {
     check();
     return dummy.isPresent()
         ? RandomCheckpoint.parse(dummy.get())
-        : HuggingFaceCheckpoint.open(
-            given().map(locator()::locate).orElseGet(environment::embeddedModel));
+        : Checkpoint.open(given().map(locator()::locate).orElseGet(environment::embeddedModel));
   }
 
   /** As {@link #loadModel}; what cannot read or write text is refused before gigabytes are read. */

@@ -6,12 +6,18 @@ import io.moka.checkpoint.ModelTensors;
 import io.moka.checkpoint.TensorInfo;
 import io.moka.checkpoint.TensorKey;
 import io.moka.checkpoint.TensorKey.Part;
+import io.moka.weights.WeightFormat;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 
 /**
  * A model by its sizes.
  *
  * @param name what the user calls it
+ * @param container what kind of file the tensors lie in
  * @param config the architecture
  * @param tensors all, in the order of the forward pass
  * @param parameters numbers in all tensors
@@ -23,6 +29,7 @@ import java.util.List;
  */
 record ModelSummary(
     String name,
+    String container,
     ModelConfig config,
     List<Entry> tensors,
     long parameters,
@@ -43,6 +50,14 @@ record ModelSummary(
     }
   }
 
+  /**
+   * The tensors of one format.
+   *
+   * @param tensors how many the files hold; the experts that share one count once
+   * @param bytes all of them
+   */
+  record Share(int tensors, long bytes) {}
+
   static ModelSummary of(String name, Checkpoint checkpoint) {
     ModelConfig config = checkpoint.config();
     List<Entry> tensors =
@@ -55,6 +70,7 @@ record ModelSummary(
     long otherBytes = sum(tensors, false, true);
     return new ModelSummary(
         name,
+        checkpoint.metadata().isPresent() ? "GGUF" : "safetensors",
         config,
         tensors,
         experts + others,
@@ -62,6 +78,35 @@ record ModelSummary(
         expertBytes + otherBytes,
         chosen(config, expertBytes) + otherBytes - unreadEmbeddingBytes(config, tensors),
         2L * config.numHiddenLayers() * config.numKeyValueHeads() * config.headDim());
+  }
+
+  /** How many tensors the files hold; experts may share one. */
+  int storedTensors() {
+    return stored(tensors);
+  }
+
+  /** What each format has of the tensors, the format with the most bytes first. */
+  Map<WeightFormat, Share> formats() {
+    Map<WeightFormat, Share> shares = new LinkedHashMap<>();
+    tensors.stream()
+        .collect(Collectors.groupingBy(entry -> entry.tensor().format()))
+        .entrySet()
+        .stream()
+        .map(group -> Map.entry(group.getKey(), share(group.getValue())))
+        .sorted(
+            Comparator.comparingLong(
+                (Map.Entry<WeightFormat, Share> group) -> -group.getValue().bytes()))
+        .forEach(group -> shares.put(group.getKey(), group.getValue()));
+    return shares;
+  }
+
+  private static Share share(List<Entry> tensors) {
+    return new Share(
+        stored(tensors), tensors.stream().mapToLong(entry -> entry.tensor().bytes()).sum());
+  }
+
+  private static int stored(List<Entry> tensors) {
+    return (int) tensors.stream().map(entry -> entry.tensor().name()).distinct().count();
   }
 
   private static long sum(List<Entry> tensors, boolean experts, boolean bytes) {

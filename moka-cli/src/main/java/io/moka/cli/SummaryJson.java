@@ -16,12 +16,21 @@ final class SummaryJson {
   static String write(ModelSummary summary) {
     ObjectNode root = MAPPER.createObjectNode();
     root.put("model", summary.name());
+    root.put("container", summary.container());
     root.set("config", config(summary.config()));
     root.put("parameters", summary.parameters());
     root.put("active_parameters", summary.activeParameters());
     root.put("weight_bytes", summary.weightBytes());
     root.put("bytes_per_token", summary.bytesPerToken());
     root.put("kv_values_per_token", summary.cacheValuesPerToken());
+    ObjectNode formats = root.putObject("formats");
+    summary
+        .formats()
+        .forEach((format, share) ->
+            formats
+                .putObject(format.name())
+                .put("tensors", share.tensors())
+                .put("bytes", share.bytes()));
     ArrayNode tensors = root.putArray("tensors");
     for (ModelSummary.Entry entry : summary.tensors()) {
       ObjectNode tensor = tensors.addObject();

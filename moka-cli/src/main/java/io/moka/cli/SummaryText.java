@@ -21,7 +21,7 @@ final class SummaryText {
     SummaryText writer = new SummaryText();
     writer.configuration(summary.config(), summary.name());
     writer.sizes(summary);
-    writer.tensors(summary.tensors());
+    writer.tensors(summary);
     return writer.text.toString();
   }
 
@@ -72,7 +72,17 @@ final class SummaryText {
         "%s, %s active for a token",
         Words.count(summary.parameters()),
         Words.count(summary.activeParameters()));
-    line("weights", Words.bytes(summary.weightBytes()));
+    line("weights", "%s, %s", Words.bytes(summary.weightBytes()), summary.container());
+    summary
+        .formats()
+        .forEach((format, share) ->
+            line(
+                "",
+                "%-7s %s in %s tensor%s",
+                format,
+                Words.bytes(share.bytes()),
+                Words.count(share.tensors()),
+                share.tensors() == 1 ? "" : "s"));
     line("read per token", "%s of weights", Words.bytes(summary.bytesPerToken()));
     line("KV cache", "%s a position in 16 bits", Words.bytes(2 * summary.cacheValuesPerToken()));
   }
@@ -86,19 +96,19 @@ final class SummaryText {
   /** What the tensors of one line have in common. */
   private record Group(int layer, Part part, WeightFormat format, List<Long> shape) {}
 
-  private void tensors(List<Entry> tensors) {
+  private void tensors(ModelSummary summary) {
     Map<Group, List<Entry>> groups =
-        tensors.stream()
+        summary.tensors().stream()
             .collect(
                 Collectors.groupingBy(SummaryText::group, LinkedHashMap::new, Collectors.toList()));
     int width = groups.values().stream().mapToInt(group -> name(group).length()).max().orElse(0);
-    text.append('\n').append(Words.count(tensors.size())).append(" tensors\n");
+    text.append('\n').append(Words.count(summary.storedTensors())).append(" tensors\n");
     for (List<Entry> group : groups.values()) {
       Entry first = group.getFirst();
       text.append(
           String.format(
               Locale.ROOT,
-              "  %-" + width + "s  %-5s %s%s  %s%n",
+              "  %-" + width + "s  %-6s %s%s  %s%n",
               name(group),
               first.tensor().format(),
               group.size() > 1 ? group.size() + " x " : "",
@@ -112,13 +122,14 @@ final class SummaryText {
         entry.key().layer(), entry.key().part(), entry.tensor().format(), entry.tensor().shape());
   }
 
-  /** The name in the file; a star for the number that counts the experts. */
+  /** The name in the file; a star for the number that counts the experts where each has one. */
   private static String name(List<Entry> group) {
     Entry first = group.getFirst();
     String name = Words.oneLine(first.tensor().name());
     String number = "." + first.key().expert() + ".";
     int at = name.lastIndexOf(number);
-    return group.size() == 1 || at < 0
+    boolean shared = first.tensor().name().equals(group.getLast().tensor().name());
+    return shared || at < 0
         ? name
         : name.substring(0, at) + ".*." + name.substring(at + number.length());
   }

@@ -50,6 +50,22 @@ class InspectCommandTest {
   }
 
   @Test
+  void knowsTheTypesOfAGgufModel() {
+    String model = golden("gguf-tiny/tiny-qwen3moe-MXFP4.gguf");
+    Result result = new Shell().run("inspect", model);
+    assertThat(result.err()).isEmpty();
+    assertThat(result.out())
+        .contains("qwen3_moe", "GGUF", "27 tensors")
+        .contains("MXFP4   52.2 kB in 6 tensors", "Q8_0    66.9 kB in 10 tensors")
+        .containsPattern("blk.0.ffn_up_exps.weight +MXFP4 +8 x \\[32, 64]");
+    JsonNode json =
+        JsonMapper.builder().build().readTree(new Shell().run("inspect", model, "--json").out());
+    assertThat(json.get("container").stringValue()).isEqualTo("GGUF");
+    assertThat(json.get("formats").get("F32").get("tensors").intValue()).isEqualTo(11);
+    assertThat(json.get("tensors").size()).isEqualTo(69);
+  }
+
+  @Test
   void countsAModelThatWouldNotFitIntoMemory() {
     Result result = new Shell().run("inspect", "--dummy", "qwen3-30b-a3b");
     assertThat(result.code()).isZero();

@@ -143,8 +143,10 @@ class MainTest {
     assertFailure(new Shell().run("inspect", folder.resolve("none").toString()), "no such folder");
     assertFailure(new Shell().run("inspect", "--dummy", "mystery"), "mystery");
     assertFailure(new Shell().run("inspect", file.toString()), "is a file");
-    assertFailure(new Shell().run("inspect", gguf.toString()), "GGUF");
-    assertFailure(new Shell().run("inspect", folder.toString()), "config.json");
+    assertFailure(new Shell().run("inspect", gguf.toString()), "not a GGUF file");
+    assertFailure(new Shell().run("inspect", folder.toString()), "not a GGUF file");
+    Path empty = Files.createDirectory(folder.resolve("empty"));
+    assertFailure(new Shell().run("inspect", empty.toString()), "config.json");
     assertFailure(
         new Shell().variable("HF_HUB_CACHE", folder.toString()).run("inspect", "org/name"),
         "hf download org/name");

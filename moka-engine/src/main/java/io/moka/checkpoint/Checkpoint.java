@@ -1,6 +1,7 @@
 package io.moka.checkpoint;
 
 import io.moka.weights.Tensor;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -9,6 +10,22 @@ import java.util.Optional;
  * stay valid until it is closed.
  */
 public interface Checkpoint extends AutoCloseable {
+  /**
+   * Opens a model and checks everything but the values of the weights.
+   *
+   * @param model a folder in Hugging Face's form, a GGUF file (of a split model any part), or a
+   *     folder with one GGUF model in it and no safetensors
+   * @return the open model; close it to unmap its files
+   * @throws io.moka.ModelNotFoundException when there is no such file or folder
+   * @throws io.moka.ModelException when a file is missing, damaged or of a kind that is not
+   *     supported, or the folder holds several GGUF models
+   */
+  static Checkpoint open(Path model) {
+    boolean isFile = !Files.isDirectory(model) && GgufParts.isGguf(model.toString());
+    Optional<Path> gguf = isFile ? Optional.of(model) : GgufParts.onlyModel(model);
+    return gguf.isPresent() ? GgufCheckpoint.open(gguf.get()) : HuggingFaceCheckpoint.open(model);
+  }
+
   /**
    * The architecture.
    *
@@ -53,9 +70,19 @@ public interface Checkpoint extends AutoCloseable {
   /**
    * Where the tokenizer and its configuration lie.
    *
-   * @return a folder, or empty for a model without text
+   * @return a folder, or empty where they lie in the {@link #metadata} or the model has no text
    */
   Optional<Path> folder();
+
+  /**
+   * What the model's file says beside its weights: the vocabulary, the chat template. It can be
+   * read until the checkpoint is closed.
+   *
+   * @return metadata, of a GGUF file alone
+   */
+  default Optional<GgufMetadata> metadata() {
+    return Optional.empty();
+  }
 
   @Override
   void close();

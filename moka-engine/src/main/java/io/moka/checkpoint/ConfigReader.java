@@ -65,7 +65,7 @@ public final class ConfigReader {
     OptionalInt width = fields.optionalInt("intermediate_size", 1, 1 << 22);
     Moe moe = moe(width);
     List<Boolean> moeLayers = moeLayers(layers);
-    checkTensorCount(moe, moeLayers);
+    checkTensorCount(fields, moe, moeLayers);
     return new ModelConfig(
         type,
         vocabSize,
@@ -128,7 +128,7 @@ public final class ConfigReader {
         .toList();
   }
 
-  private void checkTensorCount(Moe moe, List<Boolean> moeLayers) {
+  static void checkTensorCount(ConfigFields fields, Moe moe, List<Boolean> moeLayers) {
     long sparse = moeLayers.stream().filter(Boolean::booleanValue).count();
     long tensors = 16L * moeLayers.size() + 3L * moe.numExperts() * sparse;
     if (tensors > MOST_TENSORS) {

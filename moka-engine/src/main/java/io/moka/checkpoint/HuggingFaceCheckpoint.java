@@ -44,7 +44,8 @@ public final class HuggingFaceCheckpoint implements Checkpoint {
   public static HuggingFaceCheckpoint open(Path folder) {
     ModelFolder files = ModelFolder.of(folder);
     ModelConfig config =
-        ConfigReader.read(files.require("config.json", "give a Hugging Face model's folder"));
+        ConfigReader.read(
+            files.require("config.json", "give a Hugging Face model's folder or a .gguf file"));
     GenerationDefaults defaults =
         files
             .find("generation_config.json")

@@ -24,9 +24,14 @@ final class ModelFolder {
   static ModelFolder of(Path folder) {
     if (!Files.isDirectory(folder)) {
       throw new ModelNotFoundException(
-          folder + ": there is no such folder; give a folder with config.json and safetensors");
+          folder + ": there is no such folder; give a model's folder or a GGUF file");
     }
-    return new ModelFolder(folder, cacheRoot(realPath(folder)));
+    // by its name too: a link within the cache must not lead out of it unseen
+    Optional<Path> named =
+        cacheRoot(folder.toAbsolutePath().normalize())
+            .filter(Files::isDirectory)
+            .map(ModelFolder::realPath);
+    return new ModelFolder(folder, named.or(() -> cacheRoot(realPath(folder))));
   }
 
   Path path() {
@@ -57,13 +62,18 @@ final class ModelFolder {
         .orElseThrow(() -> new ModelException(folder + ": there is no " + name + "; " + hint));
   }
 
-  /** The cache lays a model out as models--org--name/snapshots/commit. */
+  /** The cache lays a model out as models--org--name/snapshots/commit, with folders below that. */
   private static Optional<Path> cacheRoot(Path realFolder) {
-    return Optional.ofNullable(realFolder.getParent())
-        .filter(parent -> parent.endsWith("snapshots"))
-        .map(Path::getParent)
-        .filter(root -> root.getFileName() != null)
-        .filter(root -> root.getFileName().toString().startsWith("models--"));
+    for (Path at = realFolder; at.getParent() != null; at = at.getParent()) {
+      Path root = at.getParent().getParent();
+      if (at.getParent().endsWith("snapshots")
+          && root != null
+          && root.getFileName() != null
+          && root.getFileName().toString().startsWith("models--")) {
+        return Optional.of(root);
+      }
+    }
+    return Optional.empty();
   }
 
   private static Path realPath(Path path) {

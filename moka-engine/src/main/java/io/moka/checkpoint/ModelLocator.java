@@ -7,7 +7,6 @@ import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
@@ -16,8 +15,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Turns what a user calls a model into its folder: a path, or {@code org/name} or {@code
- * org/name@revision} in the local Hugging Face cache as it lies. Nothing is downloaded.
+ * Turns what a user calls a model into its folder or GGUF file: a path, or {@code org/name}, {@code
+ * org/name@revision} or {@code org/name:FILE.gguf} in the local Hugging Face cache as it lies.
+ * Nothing is downloaded.
  */
 public final class ModelLocator {
   private static final String NAME_PART = "[A-Za-z0-9_][A-Za-z0-9._-]*";
@@ -31,7 +31,11 @@ public final class ModelLocator {
               + NAME_PART
               + "(/"
               + NAME_PART
-              + ")*))?");
+              + ")*))?(:(?<file>"
+              + NAME_PART
+              + "(/"
+              + NAME_PART
+              + ")*\\.[gG][gG][uU][fF]))?");
   private static final Pattern COMMIT = Pattern.compile("[A-Za-z0-9_-]{1,128}");
   private static final int MAX_REF_BYTES = 4096;
 
@@ -48,20 +52,14 @@ public final class ModelLocator {
   }
 
   /**
-   * Finds a model's folder.
+   * Finds a model.
    *
-   * @param model a folder, or a name in the cache
-   * @return a folder that exists
+   * @param model a folder, a GGUF file, or a name in the cache
+   * @return a folder or a GGUF file that exists
    * @throws ModelNotFoundException when there is none; the message says where was looked
    * @throws ModelException when it is a file of a kind that is not supported
    */
   public Path locate(String model) {
-    if (model.toLowerCase(Locale.ROOT).endsWith(".gguf")) {
-      throw new ModelException(
-          model
-              + ": this version does not read GGUF yet; give the model's Hugging Face folder"
-              + " (config.json and safetensors)");
-    }
     Optional<Path> path = asPath(model);
     if (path.isPresent() && Files.isDirectory(path.get())) {
       boolean cached =
@@ -70,28 +68,44 @@ public final class ModelLocator {
       return cached ? snapshot(path.get(), Optional.empty(), model) : path.get();
     }
     if (path.isPresent() && Files.exists(path.get())) {
+      if (GgufParts.isGguf(model)) {
+        return path.get();
+      }
       throw new ModelException(
-          model + ": is a file; give the folder that holds config.json and the weights");
+          model
+              + ": is a file; give the folder that holds config.json and the weights, or a .gguf"
+              + " file");
     }
     Matcher name = REPOSITORY.matcher(model);
     if (!name.matches() || name.group().contains("..")) {
       throw new ModelNotFoundException(
           "\""
               + model
-              + "\": there is no such folder, and it is no name of the form org/name or"
-              + " org/name@revision");
+              + "\": there is no such folder or file, and it is no name of the form org/name,"
+              + " org/name@revision or org/name:FILE.gguf");
     }
-    Path cache = cache();
-    Path repository = cache.resolve("models--" + name.group("name").replace("/", "--"));
+    return cached(name, model);
+  }
+
+  private Path cached(Matcher name, String model) {
+    Optional<String> file = Optional.ofNullable(name.group("file"));
+    String fetch = "hf download " + name.group("name") + file.map(f -> " " + f).orElse("");
+    Path repository = cache().resolve("models--" + name.group("name").replace("/", "--"));
     if (!Files.isDirectory(repository)) {
       throw new ModelNotFoundException(
           model
-              + ": there is no such folder here, and no "
+              + ": there is no such folder or file here, and no "
               + repository
-              + "; give a folder, or fetch it first: hf download "
-              + name.group("name"));
+              + "; give one, or fetch it first: "
+              + fetch);
     }
-    return snapshot(repository, Optional.ofNullable(name.group("revision")), model);
+    Path snapshot = snapshot(repository, Optional.ofNullable(name.group("revision")), model);
+    Path found = file.map(snapshot::resolve).orElse(snapshot);
+    if (!Files.exists(found)) {
+      throw new ModelNotFoundException(
+          model + ": there is no " + found + "; fetch it first: " + fetch);
+    }
+    return found;
   }
 
   private Path snapshot(Path repository, Optional<String> revision, String model) {

@@ -1,15 +1,9 @@
 package io.moka.checkpoint;
 
-import io.moka.weights.NativeMemory;
 import io.moka.weights.Tensor;
 import io.moka.weights.WeightFormat;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
-import java.util.Deque;
-import java.util.HashMap;
-import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -20,23 +14,12 @@ import java.util.Optional;
  * resident as a whole. Any number of threads may ask at once.
  */
 public final class RandomCheckpoint implements Checkpoint {
-  /** Larger buffers, those of embedding and head, go back to the system instead of waiting. */
-  private static final long KEPT_BYTES = 256L << 20;
-
   private static final long DEFAULT_SEED = 20_240_917;
 
   private final ModelConfig config;
   private final long seed;
   private final Map<TensorKey, List<Long>> shapes;
-  private final Arena kept = Arena.ofShared();
-
-  // guarded by this
-  private final Map<Long, Deque<Buffer>> free = new HashMap<>();
-  private final Map<MemorySegment, Buffer> lent = new IdentityHashMap<>();
-  private boolean closed;
-
-  /** Memory for one tensor, with the arena to close when it does not wait for the next. */
-  private record Buffer(MemorySegment memory, Optional<Arena> own) {}
+  private final LentMemory memory = new LentMemory();
 
   private RandomCheckpoint(ModelConfig config, long seed) {
     this.config = config;
@@ -80,12 +63,9 @@ public final class RandomCheckpoint implements Checkpoint {
   @Override
   public Tensor tensor(TensorKey key) {
     TensorInfo info = describe(key);
-    Buffer buffer = borrow(info.bytes());
-    RandomWeights.fill(buffer.memory(), seed, key, Math.toIntExact(info.shape().getLast()));
-    MemorySegment data = buffer.memory().asReadOnly();
-    synchronized (this) {
-      lent.put(data, buffer);
-    }
+    int columns = Math.toIntExact(info.shape().getLast());
+    MemorySegment data =
+        memory.lend(info.bytes(), buffer -> RandomWeights.fill(buffer, seed, key, columns));
     return new Tensor(info.name(), info.format(), info.shape(), data);
   }
 
@@ -100,16 +80,7 @@ public final class RandomCheckpoint implements Checkpoint {
 
   @Override
   public void release(Tensor tensor) {
-    Optional<Arena> unneeded = Optional.empty();
-    synchronized (this) {
-      Buffer buffer = lent.remove(tensor.data());
-      if (buffer != null && buffer.own().isEmpty()) {
-        free.computeIfAbsent(buffer.memory().byteSize(), size -> new ArrayDeque<>()).push(buffer);
-      } else if (buffer != null) {
-        unneeded = buffer.own();
-      }
-    }
-    unneeded.ifPresent(Arena::close);
+    memory.release(tensor.data());
   }
 
   @Override
@@ -118,25 +89,7 @@ public final class RandomCheckpoint implements Checkpoint {
   }
 
   @Override
-  public synchronized void close() {
-    if (!closed) {
-      closed = true;
-      lent.values().forEach(buffer -> buffer.own().ifPresent(Arena::close));
-      lent.clear();
-      kept.close();
-    }
-  }
-
-  private Buffer borrow(long bytes) {
-    if (bytes > KEPT_BYTES) {
-      Arena own = Arena.ofShared();
-      return new Buffer(NativeMemory.allocate(own, bytes), Optional.of(own));
-    }
-    synchronized (this) {
-      Deque<Buffer> waiting = free.getOrDefault(bytes, new ArrayDeque<>());
-      return waiting.isEmpty()
-          ? new Buffer(NativeMemory.allocate(kept, bytes), Optional.empty())
-          : waiting.pop();
-    }
+  public void close() {
+    memory.close();
   }
 }

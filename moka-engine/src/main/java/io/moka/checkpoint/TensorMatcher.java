@@ -3,10 +3,9 @@ package io.moka.checkpoint;
 import io.moka.ModelException;
 import io.moka.weights.Tensor;
 import java.lang.foreign.Arena;
+import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -19,17 +18,22 @@ final class TensorMatcher {
   private static final String SINGLE = "model.safetensors";
   private static final String INDEX = "model.safetensors.index.json";
   private static final String MISSING_FILES = "files of the index that are missing";
-  private static final int MOST_REPORTED = 10;
 
   private final ModelFolder folder;
   private final ModelConfig config;
   private final Map<String, SafetensorsFile> fileOf = new HashMap<>();
-  private final Map<String, List<String>> problems = new LinkedHashMap<>();
+  private final TensorProblems problems;
   private long tensorsSeen;
 
   TensorMatcher(ModelFolder folder, ModelConfig config) {
     this.folder = folder;
     this.config = config;
+    this.problems = new TensorProblems(folder.path() + ": the tensors do not fit config.json");
+  }
+
+  /** Whether a folder holds weights as safetensors. */
+  static boolean isIn(Path folder) {
+    return Files.exists(folder.resolve(SINGLE)) || Files.exists(folder.resolve(INDEX));
   }
 
   Map<TensorKey, Tensor> match(Arena arena) {
@@ -40,8 +44,8 @@ final class TensorMatcher {
     fileOf.keySet().stream()
         .filter(name -> !isHarmless(name))
         .sorted()
-        .forEach(name -> problem("not called for", name));
-    throwProblems();
+        .forEach(name -> problems.add("not called for", name));
+    problems.throwIfAny();
     return Map.copyOf(tensors);
   }
 
@@ -60,13 +64,13 @@ final class TensorMatcher {
     for (String shard : index.shards()) {
       Optional<Path> path = folder.find(shard);
       if (path.isEmpty()) {
-        problem(MISSING_FILES, shard);
+        problems.add(MISSING_FILES, shard);
       } else {
         addShard(shard, SafetensorsFile.open(path.get(), arena), index);
       }
     }
-    if (problems.containsKey(MISSING_FILES)) {
-      throwProblems(); // their tensors would only repeat it
+    if (problems.has(MISSING_FILES)) {
+      problems.throwIfAny(); // their tensors would only repeat it
     }
     index.shardOf().forEach(this::checkPresent);
   }
@@ -79,7 +83,7 @@ final class TensorMatcher {
     }
     for (String name : file.entries().keySet()) {
       if (!shard.equals(index.shardOf().get(name))) {
-        problem("not where the index says", name + " in " + shard);
+        problems.add("not where the index says", name + " in " + shard);
       } else {
         fileOf.put(name, file);
       }
@@ -88,7 +92,7 @@ final class TensorMatcher {
 
   private void checkPresent(String name, String shard) {
     if (!fileOf.containsKey(name)) {
-      problem("not where the index says", name + " is not in " + shard);
+      problems.add("not where the index says", name + " is not in " + shard);
     }
   }
 
@@ -96,16 +100,16 @@ final class TensorMatcher {
     String name = HuggingFaceNames.of(config, key);
     SafetensorsFile file = fileOf.remove(name);
     if (file == null) {
-      problem("missing", name);
+      problems.add("missing", name);
       return Optional.empty();
     }
     SafetensorsFile.Entry entry = file.entries().get(name);
     if (!entry.shape().equals(shape)) {
-      problem("of another shape", name + " " + entry.shape() + ", expected " + shape);
+      problems.add("of another shape", name + " " + entry.shape() + ", expected " + shape);
       return Optional.empty();
     }
     if (!SafetensorsFile.isSupported(entry.dtype())) {
-      problem("not of type F32, F16 or BF16", name + " is " + entry.dtype());
+      problems.add("not of type F32, F16 or BF16", name + " is " + entry.dtype());
       return Optional.empty();
     }
     return Optional.of(file.tensor(name));
@@ -117,25 +121,5 @@ final class TensorMatcher {
   private boolean isHarmless(String name) {
     return name.endsWith(".rotary_emb.inv_freq")
         || config.tieWordEmbeddings() && name.equals(HuggingFaceNames.HEAD);
-  }
-
-  private void problem(String kind, String what) {
-    problems.computeIfAbsent(kind, ignored -> new ArrayList<>()).add(what);
-  }
-
-  private void throwProblems() {
-    if (problems.isEmpty()) {
-      return;
-    }
-    StringBuilder message =
-        new StringBuilder(folder.path() + ": the tensors do not fit config.json");
-    problems.forEach((kind, all) -> {
-      List<String> shown = all.subList(0, Math.min(all.size(), MOST_REPORTED));
-      message.append("; ").append(kind).append(": ").append(String.join(", ", shown));
-      if (all.size() > shown.size()) {
-        message.append(" and ").append(all.size() - shown.size()).append(" more");
-      }
-    });
-    throw new ModelException(message.toString());
   }
 }

@@ -8,6 +8,7 @@ import io.moka.ModelNotFoundException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -128,9 +129,34 @@ class ModelLocatorTest {
     Path file = Files.writeString(temp.resolve("model.safetensors"), "");
     assertThatThrownBy(() -> locator.locate(file.toString()))
         .hasMessageContaining("give the folder");
-    assertThatThrownBy(() -> locator.locate("some/model.GGUF"))
-        .isInstanceOf(ModelException.class)
-        .hasMessageContaining("GGUF");
+  }
+
+  @Test
+  void aGgufFileIsItself() throws IOException {
+    Path file = Files.writeString(temp.resolve("model.GGUF"), "");
+    assertThat(locator.locate(file.toString())).isEqualTo(file);
+    assertThatThrownBy(() -> locator.locate("some/model.gguf"))
+        .isInstanceOf(ModelNotFoundException.class)
+        .hasMessageContaining("no such folder or file");
+  }
+
+  @Test
+  void aFileOfASnapshotIsNamedBehindAColon() throws IOException {
+    Path snapshot = repository.resolve("snapshots").resolve(COMMIT);
+    Path file = Files.writeString(snapshot.resolve("x-Q4_K_M.gguf"), "");
+    Files.createDirectory(snapshot.resolve("BF16"));
+    Path below = Files.writeString(snapshot.resolve("BF16/x-00001-of-00002.gguf"), "");
+    String name = "Org/Some-Model_1.5";
+    assertThat(locator.locate(name + ":x-Q4_K_M.gguf")).isEqualTo(file);
+    assertThat(locator.locate(name + "@main:x-Q4_K_M.gguf")).isEqualTo(file);
+    assertThat(locator.locate(name + ":BF16/x-00001-of-00002.gguf")).isEqualTo(below);
+    assertThatThrownBy(() -> locator.locate(name + ":y.gguf"))
+        .isInstanceOf(ModelNotFoundException.class)
+        .hasMessageContaining("hf download " + name + " y.gguf");
+    for (String wrong : List.of(":", ":x", ":../x.gguf", ":/x.gguf", ":.gguf")) {
+      assertThatThrownBy(() -> locator.locate(name + wrong))
+          .isInstanceOf(ModelNotFoundException.class);
+    }
   }
 
   private static Path locate(Map<String, String> environment) {

@@ -2,19 +2,14 @@ package io.moka.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.moka.MokaException;
-import io.moka.weights.Tensor;
 import java.io.IOException;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
-import java.util.TreeMap;
 import java.util.function.BiFunction;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -51,7 +46,7 @@ class MutationTest {
 
   private Path single;
   private Path sharded;
-  private final Map<String, Integer> outcomes = new TreeMap<>();
+  private final DamageReport outcomes = new DamageReport();
 
   @BeforeEach
   void writeModels() {
@@ -68,7 +63,7 @@ class MutationTest {
   @Timeout(120)
   void headersOfSafetensors() throws IOException {
     damage(single.resolve(WEIGHTS), single, MutationTest::damageSafetensors);
-    report();
+    outcomes.print(SEED);
   }
 
   @Test
@@ -82,7 +77,7 @@ class MutationTest {
         "{\"do_sample\": true, \"temperature\": 0.6, \"top_k\": 20, \"top_p\": 0.95, \"min_p\":"
             + " 0.1, \"repetition_penalty\": 1.0, \"eos_token_id\": [2, 3]}");
     damage(generation, single, MutationTest::damageJson);
-    report();
+    outcomes.print(SEED);
   }
 
   @Test
@@ -96,7 +91,7 @@ class MutationTest {
             .toList();
     assertThat(shards).hasSizeGreaterThan(1);
     damage(shards.get(1), sharded, MutationTest::damageSafetensors);
-    report();
+    outcomes.print(SEED);
   }
 
   @Test
@@ -130,7 +125,7 @@ class MutationTest {
       boolean inside = files(snapshot).stream().allMatch(file -> isIn(blobs, file));
       assertThat(open(snapshot, "seed " + SEED + ", link " + i)).isEqualTo(inside);
     }
-    report();
+    outcomes.print(SEED);
   }
 
   private void damage(Path file, Path folder, BiFunction<byte[], Random, byte[]> how)
@@ -174,45 +169,8 @@ class MutationTest {
     return JsonMutator.join(claim.array(), header, data);
   }
 
-  /** Whether a folder opens; anything but Moka's own exceptions fails the test. */
   private boolean open(Path folder, String what) {
-    String outcome;
-    boolean opened = false;
-    try (Checkpoint checkpoint = HuggingFaceCheckpoint.open(folder)) {
-      ModelTensors.of(checkpoint.config()).keySet().forEach(key -> readEnd(checkpoint.tensor(key)));
-      outcome = "opens";
-      opened = true;
-    } catch (MokaException e) {
-      assertThat(e.getMessage()).as(what).isNotBlank().hasSizeLessThan(20_000);
-      outcome = kind(e);
-    } catch (Exception | Error e) {
-      throw new AssertionError(what, e);
-    }
-    outcomes.merge(outcome, 1, Integer::sum);
-    return opened;
-  }
-
-  private static void readEnd(Tensor tensor) {
-    byte last = tensor.data().get(ValueLayout.JAVA_BYTE, tensor.data().byteSize() - 1);
-    assertThat((int) last).isBetween(-128, 127);
-  }
-
-  /** The message without what differs from file to file. */
-  private static String kind(MokaException e) {
-    String text = e.getMessage().replaceAll("/\\S*[:;,]?", "").replaceAll("[^A-Za-z ]+", " ");
-    return Stream.of(text.strip().split("\\s+"))
-        .filter(word -> word.matches("[a-zA-Z]{2,12}"))
-        .limit(9)
-        .reduce(e.getClass().getSimpleName() + ":", (a, b) -> a + " " + b);
-  }
-
-  private void report() {
-    int total = outcomes.values().stream().mapToInt(Integer::intValue).sum();
-    System.out.println("seed " + SEED + ": " + total + " damaged models");
-    outcomes.entrySet().stream()
-        .sorted(Map.Entry.<String, Integer>comparingByValue().reversed())
-        .limit(40)
-        .forEach(entry -> System.out.printf("%6d  %s%n", entry.getValue(), entry.getKey()));
+    return outcomes.open(() -> HuggingFaceCheckpoint.open(folder), what);
   }
 
   private static List<Path> files(Path folder) throws IOException {

@@ -1,6 +1,5 @@
 package io.moka.model;
 
-import static io.moka.GoldenTensors.distance;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.moka.GoldenTensors;
@@ -8,15 +7,12 @@ import io.moka.checkpoint.HuggingFaceCheckpoint;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
-import io.moka.kernels.RouterResult;
-import io.moka.kernels.Rows;
 import io.moka.kernels.cpu.vector.VectorKernels;
 import io.moka.kernels.reference.ReferenceKernels;
 import io.moka.moe.MoePath;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -79,29 +75,9 @@ class GoldenModelTest {
   private static void check(
       Path folder, Kernels kernels, TransformerOptions options, List<String> names, boolean greedy)
       throws IOException {
-    GoldenTensors expected = GoldenTensors.read(folder.resolve("expected.safetensors"));
     try (HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(folder);
-        Transformer model = Transformer.load(checkpoint, kernels, options, share -> {});
-        KvCache cache = model.newCache(KvType.F32, 32)) {
-      for (JsonNode sequence :
-          GoldenTensors.json(folder.resolve("expected.json")).get("sequences")) {
-        String name = sequence.get("name").stringValue();
-        if (!names.contains(name)) {
-          continue;
-        }
-        int[] ids = GoldenTensors.ids(sequence.get("input_ids"));
-        Comparison comparison = new Comparison(expected, name + ".", tolerance(folder));
-        model.listen(comparison);
-        float[] logits = Forward.logits(model, cache, ids, ids.length);
-        model.listen(ForwardListener.NONE);
-        assertThat(comparison.problems).isEmpty();
-        assertThat(comparison.compared).isPositive();
-        assertThat(distance(logits, expected.get(name + ".logits"))).isLessThan(tolerance(folder));
-        if (greedy) {
-          int[] greedyIds = GoldenTensors.ids(sequence.get("greedy_ids"));
-          assertThat(Forward.greedy(model, cache, ids, greedyIds.length)).isEqualTo(greedyIds);
-        }
-      }
+        Transformer model = Transformer.load(checkpoint, kernels, options, share -> {})) {
+      GoldenComparison.check(model, folder.resolve("expected"), names, tolerance(folder), greedy);
     }
   }
 
@@ -163,61 +139,6 @@ class GoldenModelTest {
         KvCache cache = model.newCache(KvType.F32, 8)) {
       int[] prompt = GoldenTensors.ids(reference.get("prompt_ids"));
       assertThat(Forward.greedy(model, cache, prompt, expected.length)).isEqualTo(expected);
-    }
-  }
-
-  /** Compares what passes between the layers. */
-  private static final class Comparison implements ForwardListener {
-    final List<String> problems = new ArrayList<>();
-    int compared;
-    private final GoldenTensors expected;
-    private final String prefix;
-    private final double tolerance;
-
-    Comparison(GoldenTensors expected, String prefix, double tolerance) {
-      this.expected = expected;
-      this.prefix = prefix;
-      this.tolerance = tolerance;
-    }
-
-    @Override
-    public void routed(int layer, int rows, Rows logits, RouterResult routing) {
-      float[] experts = new float[rows * routing.topK()];
-      float[] weights = new float[experts.length];
-      for (int row = 0; row < rows; row++) {
-        for (int rank = 0; rank < routing.topK(); rank++) {
-          experts[row * routing.topK() + rank] = routing.expert(row, rank);
-          weights[row * routing.topK() + rank] = routing.weight(row, rank);
-        }
-      }
-      compare(layer, "router_logits", Forward.copy(logits, rows));
-      compare(layer, "weights", weights);
-      if (distance(experts, expected.get(key(layer, "experts"))) != 0) {
-        problems.add("layer " + layer + ": other experts");
-      }
-    }
-
-    @Override
-    public void mlpOutput(int layer, int rows, Rows output) {
-      boolean moe = expected.has(key(layer, "moe_output"));
-      compare(layer, moe ? "moe_output" : "mlp_output", Forward.copy(output, rows));
-    }
-
-    @Override
-    public void hidden(int layer, int rows, Rows hidden) {
-      compare(layer, "hidden", Forward.copy(hidden, rows));
-    }
-
-    private String key(int layer, String what) {
-      return prefix + "layers." + layer + "." + what;
-    }
-
-    private void compare(int layer, String what, float[] actual) {
-      compared++;
-      double distance = distance(actual, expected.get(key(layer, what)));
-      if (!(distance < tolerance)) {
-        problems.add("layer %d: %s off by %.2e".formatted(layer, what, distance));
-      }
     }
   }
 }
