@@ -15,7 +15,7 @@ import tools.jackson.databind.json.JsonMapper;
 /** Reads a tokenizer's files within limits on size, nesting and the length of names and strings. */
 final class DocumentReader {
   /** Also bounds the trees that are built in memory; vocabularies and merges are streamed. */
-  private static final int MAX_TREE_BYTES = 1 << 20;
+  static final int MAX_TREE_BYTES = 1 << 20;
 
   static final JsonMapper MAPPER =
       JsonMapper.builder(

@@ -84,7 +84,7 @@ record TokenBytes(boolean byteLevel, boolean byteFallback, boolean stripsLeading
   /** The bytes that a token stands for; those of an added token are its text. */
   byte[] of(String token, boolean added) {
     if (!byteLevel) {
-      if (byteFallback && token.length() == 6 && token.matches("<0x[0-9A-Fa-f]{2}>")) {
+      if (byteFallback && isByte(token)) {
         return new byte[] {(byte) Integer.parseInt(token.substring(3, 5), 16)};
       }
       return token.replace(SPACE, " ").getBytes(StandardCharsets.UTF_8);
@@ -101,6 +101,11 @@ record TokenBytes(boolean byteLevel, boolean byteFallback, boolean stripsLeading
       bytes[i] = (byte) ALPHABET[c];
     }
     return bytes;
+  }
+
+  /** Whether a token stands for one byte where bytes are tokens: {@code <0x0A>}. */
+  static boolean isByte(String token) {
+    return token.length() == 6 && token.matches("<0x[0-9A-Fa-f]{2}>");
   }
 
   /** What an id without token stands for. */

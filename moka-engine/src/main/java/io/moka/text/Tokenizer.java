@@ -14,10 +14,10 @@ import java.util.OptionalInt;
 /**
  * A model's vocabulary: text to ids, and ids to text.
  *
- * <p>Reads {@code tokenizer.json} of byte-level and SentencePiece BPE vocabularies and encodes with
- * Hugging Face's tokenizers library; ids are turned back in Java. Any number of threads may use one
- * tokenizer. Nothing is truncated or padded, and nothing is ever fetched from a network. After
- * {@link #close} only encoding fails.
+ * <p>Reads byte-level and SentencePiece BPE vocabularies, from {@code tokenizer.json} or from the
+ * metadata of a GGUF file, and encodes with Hugging Face's tokenizers library; ids are turned back
+ * in Java. Any number of threads may use one tokenizer. Nothing is truncated or padded, and nothing
+ * is ever fetched from a network. After {@link #close} only encoding fails.
  */
 public final class Tokenizer implements AutoCloseable {
   /** The longest text that is encoded; the native library takes about 150 times as much memory. */
@@ -28,6 +28,7 @@ public final class Tokenizer implements AutoCloseable {
 
   private final String source;
   private final TokenizerConfig config;
+  private final LooseCharacters loose;
   private final Map<String, Integer> ids;
   private final byte[][] bytes; // by id
   private final BitSet special = new BitSet();
@@ -44,12 +45,14 @@ public final class Tokenizer implements AutoCloseable {
   private byte[] plainJson;
   private boolean closed;
 
-  private Tokenizer(TokenizerDocument document, String source, TokenizerConfig config) {
+  private Tokenizer(
+      TokenizerDocument document, String source, TokenizerConfig config, LooseCharacters loose) {
     this.source = source;
     this.config = config;
+    this.loose = loose;
     this.ids = document.ids();
     TokenBytes notation = document.tokenBytes();
-    this.bytes = bytes(document, notation);
+    this.bytes = bytes(document, notation, loose.firstId());
     this.stripsLeadingSpace = notation.stripsLeadingSpace();
     document.added().stream().filter(AddedToken::special).forEach(t -> special.set(t.id()));
     BeginEnd ends = document.beginEnd();
@@ -90,15 +93,34 @@ public final class Tokenizer implements AutoCloseable {
    * @throws ModelException where the document is damaged, too large or not supported
    */
   public static Tokenizer ofJson(String source, byte[] json, TokenizerConfig config) {
-    return new Tokenizer(TokenizerDocument.read(source, json), source, config);
+    return new Tokenizer(
+        TokenizerDocument.read(source, json), source, config, LooseCharacters.NONE);
   }
 
-  private static byte[][] bytes(TokenizerDocument document, TokenBytes notation) {
+  /**
+   * Makes a tokenizer from the metadata of a GGUF file.
+   *
+   * @param source what to call the file in messages
+   * @param vocabulary as the file has it
+   * @return the tokenizer, with the file's chat template; the caller closes it
+   * @throws ModelException where the vocabulary is damaged, too large or not supported; it names
+   *     the key
+   */
+  public static Tokenizer ofGguf(String source, GgufVocabulary vocabulary) {
+    GgufDocument document = new GgufDocument(source, vocabulary);
+    return new Tokenizer(
+        TokenizerDocument.read(source, document.json()),
+        source,
+        document.config(),
+        document.loose());
+  }
+
+  private static byte[][] bytes(TokenizerDocument document, TokenBytes notation, int maxSize) {
     String[] tokens = document.tokens();
     BitSet added = new BitSet();
     document.added().forEach(token -> added.set(token.id()));
-    byte[][] bytes = new byte[tokens.length][];
-    for (int id = 0; id < tokens.length; id++) {
+    byte[][] bytes = new byte[Math.min(tokens.length, maxSize)][];
+    for (int id = 0; id < bytes.length; id++) {
       bytes[id] =
           tokens[id] == null ? TokenBytes.nothing() : notation.of(tokens[id], added.get(id));
     }
@@ -138,7 +160,7 @@ public final class Tokenizer implements AutoCloseable {
   public int[] encode(String text, boolean addSpecial, boolean parseSpecial) {
     String wellFormed = DocumentReader.wellFormed(text);
     check(wellFormed);
-    int[] inner = (parseSpecial ? parsing : plain()).encode(wellFormed);
+    int[] inner = loose.replace((parseSpecial ? parsing : plain()).encode(wellFormed));
     if (!addSpecial || begin.length + end.length == 0) {
       return inner;
     }
@@ -259,7 +281,7 @@ public final class Tokenizer implements AutoCloseable {
    */
   public OptionalInt idOf(String token) {
     Integer id = ids.get(token);
-    return id == null ? OptionalInt.empty() : OptionalInt.of(id);
+    return id == null || id >= bytes.length ? OptionalInt.empty() : OptionalInt.of(id);
   }
 
   /**

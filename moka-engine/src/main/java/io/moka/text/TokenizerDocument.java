@@ -27,7 +27,7 @@ import tools.jackson.databind.node.JsonNodeFactory;
 final class TokenizerDocument {
   static final int MAX_BYTES = 64 << 20;
   private static final int MAX_ID = (1 << 20) - 1;
-  private static final int MAX_ADDED = 1 << 14; // the library compares each with each
+  static final int MAX_ADDED = 1 << 14; // the library compares each with each
   private static final int MAX_MERGES = 1 << 20;
 
   private final String source;

@@ -18,7 +18,7 @@ final class TokenizerSteps {
   private static final int MAX_NESTING = 4;
 
   /** What {@code ByteLevel} with {@code use_regex} splits by (GPT-2). */
-  private static final String GPT2 =
+  static final String GPT2 =
       "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
   private static final Set<String> BEHAVIORS =

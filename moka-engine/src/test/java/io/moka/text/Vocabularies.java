@@ -3,6 +3,7 @@ package io.moka.text;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
@@ -36,6 +37,29 @@ public final class Vocabularies {
                   : TokenizerConfig.NONE;
           return Tokenizer.ofJson(n, json(n), config);
         });
+  }
+
+  /**
+   * A vocabulary in its form as GGUF metadata; the large ones are not among the resources, and
+   * empty where ../shared is not there either.
+   */
+  static Optional<GgufVocabulary> gguf(String name) {
+    Path shared = Path.of("..", "..", "shared", "tokenizers", name, "vocab.gguf");
+    try (InputStream plain = resource(name + "/vocab.gguf");
+        InputStream packed = resource(name + "/vocab.gguf.gz")) {
+      if (plain != null) {
+        return Optional.of(GgufMetadataReader.vocabulary(plain.readAllBytes()));
+      }
+      if (packed != null) {
+        byte[] file = new GZIPInputStream(packed).readAllBytes();
+        return Optional.of(GgufMetadataReader.vocabulary(file));
+      }
+      return Files.exists(shared)
+          ? Optional.of(GgufMetadataReader.vocabulary(Files.readAllBytes(shared)))
+          : Optional.empty();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   static byte[] json(String name) {
