@@ -2,6 +2,8 @@ package io.moka.checkpoint;
 
 import io.moka.ModelException;
 import io.moka.ModelNotFoundException;
+import io.moka.hub.HubCache;
+import io.moka.hub.ModelName;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -10,8 +12,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Predicate;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -20,18 +20,6 @@ import java.util.stream.Stream;
  * org/name@revision} in the local Hugging Face cache as it lies. Nothing is downloaded.
  */
 public final class ModelLocator {
-  private static final String NAME_PART = "[A-Za-z0-9_][A-Za-z0-9._-]*";
-  private static final Pattern REPOSITORY =
-      Pattern.compile(
-          "(?<name>"
-              + NAME_PART
-              + "(/"
-              + NAME_PART
-              + ")?)(@(?<revision>"
-              + NAME_PART
-              + "(/"
-              + NAME_PART
-              + ")*))?");
   private static final Pattern COMMIT = Pattern.compile("[A-Za-z0-9_-]{1,128}");
   private static final int MAX_REF_BYTES = 4096;
 
@@ -73,25 +61,25 @@ public final class ModelLocator {
       throw new ModelException(
           model + ": is a file; give the folder that holds config.json and the weights");
     }
-    Matcher name = REPOSITORY.matcher(model);
-    if (!name.matches() || name.group().contains("..")) {
-      throw new ModelNotFoundException(
-          "\""
-              + model
-              + "\": there is no such folder, and it is no name of the form org/name or"
-              + " org/name@revision");
-    }
-    Path cache = cache();
-    Path repository = cache.resolve("models--" + name.group("name").replace("/", "--"));
+    ModelName name =
+        ModelName.parse(model)
+            .filter(parsed -> parsed.file().isEmpty())
+            .orElseThrow(() ->
+                new ModelNotFoundException(
+                    "\""
+                        + model
+                        + "\": there is no such folder, and it is no name of the form org/name or"
+                        + " org/name@revision"));
+    Path repository = HubCache.of(environment).repository(name.repository());
     if (!Files.isDirectory(repository)) {
       throw new ModelNotFoundException(
           model
               + ": there is no such folder here, and no "
               + repository
-              + "; give a folder, or fetch it first: hf download "
-              + name.group("name"));
+              + "; give a folder, or fetch it first: moka pull "
+              + name);
     }
-    return snapshot(repository, Optional.ofNullable(name.group("revision")), model);
+    return snapshot(repository, name.revision(), model);
   }
 
   private Path snapshot(Path repository, Optional<String> revision, String model) {
@@ -130,36 +118,6 @@ public final class ModelLocator {
           model + ": there is no " + snapshot + " (" + detail + "); fetch the model again");
     }
     return snapshot;
-  }
-
-  private Path cache() {
-    Optional<String> cache = variable("HF_HUB_CACHE");
-    if (cache.isPresent()) {
-      return folder(cache.get());
-    }
-    Optional<String> home = variable("HF_HOME");
-    if (home.isPresent()) {
-      return folder(home.get()).resolve("hub");
-    }
-    return variable("XDG_CACHE_HOME")
-        .map(this::folder)
-        .orElseGet(() -> folder("~/.cache"))
-        .resolve("huggingface")
-        .resolve("hub");
-  }
-
-  private Path folder(String path) {
-    String home = variable("HOME").orElseGet(() -> System.getProperty("user.home"));
-    boolean inHome = path.equals("~") || path.startsWith("~/");
-    String expanded = inHome ? home + path.substring(1) : path;
-    return asPath(expanded)
-        .orElseThrow(() ->
-            new ModelNotFoundException(
-                "\"" + expanded + "\": not a path; check HF_HUB_CACHE and HF_HOME"));
-  }
-
-  private Optional<String> variable(String name) {
-    return Optional.ofNullable(environment.get(name)).filter(Predicate.not(String::isBlank));
   }
 
   private static Optional<Path> asPath(String text) {
