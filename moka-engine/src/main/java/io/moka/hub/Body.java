@@ -14,6 +14,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Flow.Subscription;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 
 /**
  * The bytes of an answer, taken piece by piece by one thread that waits no longer than it wants to:
@@ -28,16 +29,23 @@ final class Body implements BodySubscriber<Body>, AutoCloseable {
   private static final long LIVELY_BYTES = 1024;
 
   private final Duration idle;
+  private final LongSupplier nanos;
   private final BlockingQueue<Piece> pieces = new LinkedBlockingQueue<>();
   private final CompletableFuture<Subscription> subscription = new CompletableFuture<>();
-  private long windowStartNanos = System.nanoTime();
+  private long windowStartNanos;
   private long windowBytes;
 
   /** What the connection brings: bytes, or its end, which may be an error. */
   private record Piece(List<ByteBuffer> bytes, boolean last, Optional<Throwable> error) {}
 
   Body(Duration idle) {
+    this(idle, System::nanoTime);
+  }
+
+  Body(Duration idle, LongSupplier nanos) {
     this.idle = idle;
+    this.nanos = nanos;
+    this.windowStartNanos = nanos.getAsLong();
   }
 
   /**
@@ -78,7 +86,7 @@ final class Body implements BodySubscriber<Body>, AutoCloseable {
    * @return the bytes; empty when there are more than {@code limit}
    */
   Optional<byte[]> readAll(int limit, Duration deadline) throws IOException, InterruptedException {
-    long start = System.nanoTime();
+    long start = nanos.getAsLong();
     ByteArrayOutputStream all = new ByteArrayOutputStream();
     for (List<ByteBuffer> bytes = next(); !bytes.isEmpty(); bytes = next()) {
       for (ByteBuffer buffer : bytes) {
@@ -89,7 +97,7 @@ final class Body implements BodySubscriber<Body>, AutoCloseable {
         buffer.get(copy);
         all.writeBytes(copy);
       }
-      if (System.nanoTime() - start > deadline.toNanos()) {
+      if (nanos.getAsLong() - start > deadline.toNanos()) {
         throw new HttpTimeoutException(
             "the answer did not end within " + deadline.toSeconds() + " s");
       }
@@ -99,7 +107,7 @@ final class Body implements BodySubscriber<Body>, AutoCloseable {
 
   private void watch(long bytes) throws HttpTimeoutException {
     windowBytes += bytes;
-    long now = System.nanoTime();
+    long now = nanos.getAsLong();
     if (now - windowStartNanos > idle.toNanos()) {
       if (windowBytes < LIVELY_BYTES) {
         throw new HttpTimeoutException("only " + windowBytes + " bytes came in " + seconds());

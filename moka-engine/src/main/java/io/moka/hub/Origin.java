@@ -25,6 +25,7 @@ record Origin(String scheme, String host, int port) {
             .filter(scheme -> scheme.matches("(?i)https?"))
             .isPresent()
         && uri.getHost() != null
+        && uri.getPort() <= 65535
         && uri.getRawUserInfo() == null;
   }
 

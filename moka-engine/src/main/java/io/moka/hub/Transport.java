@@ -91,8 +91,7 @@ final class Transport implements AutoCloseable {
     } catch (IllegalArgumentException e) {
       throw new HubException(Printable.text(uri.toString()) + ": is no address of the web", e);
     }
-    request
-        .method(method, HttpRequest.BodyPublishers.noBody())
+    (method.equals("HEAD") ? request.HEAD() : request.GET())
         .timeout(settings.idle())
         .header("User-Agent", "moka")
         .header("Accept-Encoding", "identity"); // lengths and ranges are those of the file
