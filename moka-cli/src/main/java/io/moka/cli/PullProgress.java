@@ -143,11 +143,11 @@ final class PullProgress implements PullListener, AutoCloseable {
     share = Math.clamp(share, 0, 1);
     List<String> parts = new ArrayList<>();
     parts.add(String.format(Locale.ROOT, "%3d %%", (int) (share * 100)));
-    parts.add(Words.bytes(state.bytes()) + " of " + Words.bytes(state.allBytes()));
+    parts.add(bytes(state));
     if (state.bytesPerSecond() >= 1) {
       double left = (state.allBytes() - state.bytes()) / state.bytesPerSecond();
+      parts.add(Words.duration((long) Math.clamp(left, 0, 1e9)) + " left");
       parts.add(Words.bytes((long) state.bytesPerSecond()) + "/s");
-      parts.add(Words.duration((long) Math.min(left, 1e9)) + " left");
     }
     if (state.allFiles() > 1) {
       parts.add(state.files() + "/" + state.allFiles() + " files");
@@ -162,6 +162,14 @@ final class PullProgress implements PullListener, AutoCloseable {
     }
     int full = (int) (share * bar);
     return "[" + "#".repeat(full) + " ".repeat(bar - full) + "] " + text;
+  }
+
+  /** Such as 27.5/61.1 GB: in the same unit the unit comes once. */
+  private static String bytes(State state) {
+    String all = Words.bytes(state.allBytes());
+    String done = Words.bytes(state.bytes());
+    String unit = all.substring(all.indexOf(' '));
+    return (done.endsWith(unit) ? done.substring(0, done.indexOf(' ')) : done) + "/" + all;
   }
 
   /** Takes the line away. */
