@@ -40,8 +40,9 @@ class ArchitectureTest {
               "parallel", List.of("weights"),
               "kernels", List.of("weights"),
               "weights", List.of(),
-              "checkpoint", List.of("weights"),
-              "text", List.of()));
+              "checkpoint", List.of("weights", "hub"),
+              "text", List.of(),
+              "hub", List.of()));
 
   private static final JavaClasses CLASSES =
       new ClassFileImporter()

@@ -1,8 +1,10 @@
 package io.moka.cli;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,6 +25,30 @@ final class Descriptors {
       return target.startsWith("/dev/") && !target.startsWith("/dev/null") && isatty(descriptor);
     } catch (IOException closed) {
       return false;
+    }
+  }
+
+  /** How many columns a terminal has; 0 where that is not known. */
+  static int columns(int descriptor) {
+    boolean mac = System.getProperty("os.name").startsWith("Mac");
+    long request = mac ? 0x40087468L : 0x5413L; // TIOCGWINSZ
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment size = arena.allocate(4L * Short.BYTES); // rows, columns, pixels
+      int failed =
+          (int)
+              Linker.nativeLinker()
+                  .downcallHandle(
+                      Linker.nativeLinker().defaultLookup().findOrThrow("ioctl"),
+                      FunctionDescriptor.of(
+                          ValueLayout.JAVA_INT,
+                          ValueLayout.JAVA_INT,
+                          ValueLayout.JAVA_LONG,
+                          ValueLayout.ADDRESS),
+                      Linker.Option.firstVariadicArg(2))
+                  .invokeExact(descriptor, request, size);
+      return failed == 0 ? Short.toUnsignedInt(size.getAtIndex(ValueLayout.JAVA_SHORT, 1)) : 0;
+    } catch (Throwable unknown) {
+      return 0;
     }
   }
 

@@ -53,6 +53,9 @@ public final class Main implements Runnable {
     Map<String, Function<Environment, Object>> commands = new LinkedHashMap<>();
     commands.put("run", RunCommand::new);
     commands.put("chat", ChatCommand::new);
+    commands.put("pull", PullCommand::new);
+    commands.put("list", ListCommand::new);
+    commands.put("rm", RmCommand::new);
     commands.put("inspect", InspectCommand::new);
     commands.put("logits", LogitsCommand::new);
     commands.put("perplexity", PerplexityCommand::new);

@@ -1,5 +1,6 @@
 package io.moka.cli;
 
+import io.moka.hub.Sizes;
 import java.util.Locale;
 
 /** Small pieces of text for people. */
@@ -23,16 +24,15 @@ final class Words {
 
   /** A size in units of 1000: 14.9 MB. */
   static String bytes(long bytes) {
-    if (bytes < 1000) {
-      return bytes + " bytes";
+    return Sizes.text(bytes);
+  }
+
+  /** A time that need not be exact: 45 s, 6 min, 2 h 10 min. */
+  static String duration(long seconds) {
+    if (seconds < 100) {
+      return seconds + " s";
     }
-    double value = bytes;
-    String units = "kMGTPE";
-    int unit = -1;
-    while (value >= 999.95 && unit + 1 < units.length()) {
-      value /= 1000;
-      unit++;
-    }
-    return String.format(Locale.ROOT, "%.1f %sB", value, units.charAt(unit));
+    long minutes = (seconds + 30) / 60;
+    return minutes < 100 ? minutes + " min" : minutes / 60 + " h " + minutes % 60 + " min";
   }
 }

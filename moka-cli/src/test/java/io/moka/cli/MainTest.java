@@ -108,7 +108,9 @@ class MainTest {
 
   @Test
   void namesTheCommandsWhereAWordIsNone() {
-    assertUsage(new Shell().run("help", "me"), "no command help; there are run, chat, inspect");
+    assertUsage(
+        new Shell().run("help", "me"),
+        "no command help; there are run, chat, pull, list, rm, inspect");
   }
 
   /** Whoever adds an option to these groups must name its variable in the help. */
@@ -149,7 +151,7 @@ class MainTest {
     assertFailure(new Shell().run("inspect", empty.toString()), "config.json");
     assertFailure(
         new Shell().variable("HF_HUB_CACHE", folder.toString()).run("inspect", "org/name"),
-        "hf download org/name");
+        "moka pull org/name");
     assertFailure(new Shell().run(Optional.empty(), "inspect"), "./moka");
     assertFailure(new Shell().run(Optional.of(folder), "inspect"), folder.toString());
   }

@@ -2,6 +2,7 @@ package io.moka.checkpoint;
 
 import io.moka.ModelException;
 import io.moka.ModelNotFoundException;
+import io.moka.hub.HubCache;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,7 +11,7 @@ import java.util.Optional;
 /**
  * The files of a model's folder. Links may lead anywhere the user put them, but not in the Hugging
  * Face cache: what lies there came from strangers, and a link of theirs may lead to the blobs of
- * the same model only.
+ * the same model only, or to those that the models of a cache share.
  */
 final class ModelFolder {
   private final Path folder;
@@ -45,7 +46,7 @@ final class ModelFolder {
       return Optional.empty();
     }
     Path real = realPath(file);
-    if (cacheRoot.isPresent() && !real.startsWith(cacheRoot.get())) {
+    if (cacheRoot.isPresent() && !isOfModel(real, cacheRoot.get())) {
       throw new ModelException(
           file
               + ": a link that leads out of "
@@ -60,6 +61,11 @@ final class ModelFolder {
   Path require(String name, String hint) {
     return find(name)
         .orElseThrow(() -> new ModelException(folder + ": there is no " + name + "; " + hint));
+  }
+
+  /** Newer versions of huggingface_hub keep the blobs of all models in one place. */
+  private static boolean isOfModel(Path real, Path repository) {
+    return real.startsWith(repository) || new HubCache(repository.getParent()).shares(real);
   }
 
   /** The cache lays a model out as models--org--name/snapshots/commit, with folders below that. */

@@ -2,6 +2,8 @@ package io.moka.checkpoint;
 
 import io.moka.ModelException;
 import io.moka.ModelNotFoundException;
+import io.moka.hub.HubCache;
+import io.moka.hub.ModelName;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -9,8 +11,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Predicate;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -20,22 +20,8 @@ import java.util.stream.Stream;
  * Nothing is downloaded.
  */
 public final class ModelLocator {
-  private static final String NAME_PART = "[A-Za-z0-9_][A-Za-z0-9._-]*";
-  private static final Pattern REPOSITORY =
-      Pattern.compile(
-          "(?<name>"
-              + NAME_PART
-              + "(/"
-              + NAME_PART
-              + ")?)(@(?<revision>"
-              + NAME_PART
-              + "(/"
-              + NAME_PART
-              + ")*))?(:(?<file>"
-              + NAME_PART
-              + "(/"
-              + NAME_PART
-              + ")*\\.[gG][gG][uU][fF]))?");
+  private static final String PART = "[A-Za-z0-9_][A-Za-z0-9._-]*";
+  private static final Pattern FILE = Pattern.compile(PART + "(/" + PART + ")*\\.[gG][gG][uU][fF]");
   private static final Pattern COMMIT = Pattern.compile("[A-Za-z0-9_-]{1,128}");
   private static final int MAX_REF_BYTES = 4096;
 
@@ -76,36 +62,35 @@ public final class ModelLocator {
               + ": is a file; give the folder that holds config.json and the weights, or a .gguf"
               + " file");
     }
-    Matcher name = REPOSITORY.matcher(model);
-    if (!name.matches() || name.group().contains("..")) {
-      throw new ModelNotFoundException(
-          "\""
-              + model
-              + "\": there is no such folder or file, and it is no name of the form org/name,"
-              + " org/name@revision or org/name:FILE.gguf");
-    }
-    return cached(name, model);
-  }
-
-  private Path cached(Matcher name, String model) {
-    Optional<String> file = Optional.ofNullable(name.group("file"));
-    String fetch = "hf download " + name.group("name") + file.map(f -> " " + f).orElse("");
-    Path repository = cache().resolve("models--" + name.group("name").replace("/", "--"));
+    ModelName name =
+        ModelName.parse(model)
+            .filter(parsed -> parsed.file().stream().allMatch(ModelLocator::isFile))
+            .orElseThrow(() ->
+                new ModelNotFoundException(
+                    "\""
+                        + model
+                        + "\": there is no such folder or file, and it is no name of the form"
+                        + " org/name, org/name@revision or org/name:FILE.gguf"));
+    Path repository = HubCache.of(environment).repository(name.repository());
     if (!Files.isDirectory(repository)) {
       throw new ModelNotFoundException(
           model
               + ": there is no such folder or file here, and no "
               + repository
-              + "; give one, or fetch it first: "
-              + fetch);
+              + "; give one, or fetch it first: moka pull "
+              + name);
     }
-    Path snapshot = snapshot(repository, Optional.ofNullable(name.group("revision")), model);
-    Path found = file.map(snapshot::resolve).orElse(snapshot);
+    Path snapshot = snapshot(repository, name.revision(), model);
+    Path found = name.file().map(snapshot::resolve).orElse(snapshot);
     if (!Files.exists(found)) {
       throw new ModelNotFoundException(
-          model + ": there is no " + found + "; fetch it first: " + fetch);
+          model + ": there is no " + found + "; fetch it first: moka pull " + name);
     }
     return found;
+  }
+
+  private static boolean isFile(String text) {
+    return FILE.matcher(text).matches() && !text.contains("..");
   }
 
   private Path snapshot(Path repository, Optional<String> revision, String model) {
@@ -144,36 +129,6 @@ public final class ModelLocator {
           model + ": there is no " + snapshot + " (" + detail + "); fetch the model again");
     }
     return snapshot;
-  }
-
-  private Path cache() {
-    Optional<String> cache = variable("HF_HUB_CACHE");
-    if (cache.isPresent()) {
-      return folder(cache.get());
-    }
-    Optional<String> home = variable("HF_HOME");
-    if (home.isPresent()) {
-      return folder(home.get()).resolve("hub");
-    }
-    return variable("XDG_CACHE_HOME")
-        .map(this::folder)
-        .orElseGet(() -> folder("~/.cache"))
-        .resolve("huggingface")
-        .resolve("hub");
-  }
-
-  private Path folder(String path) {
-    String home = variable("HOME").orElseGet(() -> System.getProperty("user.home"));
-    boolean inHome = path.equals("~") || path.startsWith("~/");
-    String expanded = inHome ? home + path.substring(1) : path;
-    return asPath(expanded)
-        .orElseThrow(() ->
-            new ModelNotFoundException(
-                "\"" + expanded + "\": not a path; check HF_HUB_CACHE and HF_HOME"));
-  }
-
-  private Optional<String> variable(String name) {
-    return Optional.ofNullable(environment.get(name)).filter(Predicate.not(String::isBlank));
   }
 
   private static Optional<Path> asPath(String text) {

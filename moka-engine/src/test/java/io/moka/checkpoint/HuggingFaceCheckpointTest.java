@@ -171,6 +171,22 @@ class HuggingFaceCheckpointTest {
     assertFails(link, "leads out of");
   }
 
+  /** As newer versions of huggingface_hub lay it out: the blob is a link in its turn. */
+  @Test
+  void linksOfTheCacheMayLeadToBlobsThatModelsShare() throws IOException {
+    Path snapshot = snapshot("blobs");
+    Path hash = Path.of("ab" + "0".repeat(62));
+    Path shared = Files.createDirectories(temp.resolve("cache/blobs/ab"));
+    Path blob = temp.resolve("cache/models--org--name/blobs/model.safetensors");
+    Files.move(blob, shared.resolve(hash));
+    Files.createSymbolicLink(blob, Path.of("../../blobs/ab").resolve(hash));
+    HuggingFaceCheckpoint.open(snapshot).close();
+    Files.move(shared.resolve(hash), shared.resolve("other"));
+    Files.delete(blob);
+    Files.createSymbolicLink(blob, Path.of("../../blobs/ab/other"));
+    assertFails(snapshot, "leads out of");
+  }
+
   @Test
   void linksOfOtherFoldersMayLeadAnywhere() throws IOException {
     Path folder = Files.createDirectories(temp.resolve("linked"));

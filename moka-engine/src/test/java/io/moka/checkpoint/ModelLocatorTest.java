@@ -104,7 +104,7 @@ class ModelLocatorTest {
   void theMessageSaysWhereWasLookedAndWhatToDo() {
     assertThatThrownBy(() -> locator.locate("no/such"))
         .hasMessageContaining(hub.resolve("models--no--such").toString())
-        .hasMessageContaining("hf download no/such");
+        .hasMessageContaining("moka pull no/such");
   }
 
   @ParameterizedTest
