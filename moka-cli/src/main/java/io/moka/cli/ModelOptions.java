@@ -92,7 +92,8 @@ final class ModelOptions {
       paramLabel = "N",
       description =
           "For run, chat and perplexity: the longest text, prompt and answer together, in tokens."
-              + " Default: the model's, as far as memory goes. [MOKA_CONTEXT]")
+              + " Default: the model's, as far as memory goes. [MOKA_CONTEXT]"
+              + " For bench: positions in each sequence's cache when decode begins. Default: 0.")
   private Optional<Integer> context = Optional.empty();
 
   @Option(
@@ -171,6 +172,13 @@ final class ModelOptions {
   /** How the cache stores keys and values. */
   KvType kvType() {
     return loadOptions().kvType().orElse(KvType.F32); // as the engine chooses
+  }
+
+  /** The context that the command line asks for; a variable means the longest text alone. */
+  int givenContext() {
+    return command.commandLine().getParseResult().hasMatchedOption("--context")
+        ? context.orElseThrow()
+        : 0;
   }
 
   /** How the engine is asked to load. */
