@@ -59,8 +59,8 @@ final class CompareReport {
         contender -> print("%s: %s%n", contender.name(), comparison.description(contender)));
     print(
         "%n| work | engine | tuning | precision | tokens/s | lowest to highest | achieved | share |"
-            + " Moka is | lowest to highest |%n");
-    print("| --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |%n");
+            + " Moka is | lowest to highest | others, cores |%n");
+    print("| --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |%n");
     for (Workload work : works) {
       for (Contender contender : contenders) {
         row(model, comparison, new Cell(contender, work), contenders.getFirst());
@@ -94,7 +94,7 @@ final class CompareReport {
     String precision = model.type() + " x " + contender.precision();
     String tuning = contender.tunable() ? comparison.tuning(cell).toString() : "";
     print(
-        "| %s | %s | %s | %s | %.2f | %.2f to %.2f | %.0f %s | %.0f %% | %s |%n",
+        "| %s | %s | %s | %s | %.2f | %.2f to %.2f | %.0f %s | %.0f %% | %s | %.1f |%n",
         work,
         contender.name(),
         tuning,
@@ -105,7 +105,8 @@ final class CompareReport {
         achieved / GIGA,
         decodes ? "GB/s" : "GFLOP/s",
         100 * achieved / limit.highest(),
-        ratio(ratios));
+        ratio(ratios),
+        comparison.disturbance(cell));
     Map<String, String> fields = new TreeMap<>();
     fields.put("model", text(model.name()));
     fields.put("type", text(model.type()));
@@ -123,6 +124,7 @@ final class CompareReport {
     fields.put(decodes ? "achieved_gb_s" : "achieved_gflop_s", number(achieved / GIGA));
     fields.put("share_of_limit", number(achieved / limit.highest()));
     fields.put("moka_ratios", list(ratios));
+    fields.put("foreign_cores", number(comparison.disturbance(cell)));
     fields.put("read_gb_s", roofs(comparison, Roof::bandwidth));
     fields.put("fma_gflop_s", roofs(comparison, Roof::flops));
     json.println(

@@ -24,7 +24,9 @@ final class Comparison implements AutoCloseable {
   private static final long OTHER_BYTES = 2L << 30;
 
   private static final int TRIAL_STEPS = 12;
-  private static final double MOST_IDLE_SHARE = 0.05;
+
+  /** Work of others, in cores, that is told. */
+  private static final double NOTABLE_CORES = 0.1;
 
   private final Path file;
   private final int threads;
@@ -38,6 +40,7 @@ final class Comparison implements AutoCloseable {
   private final Map<Cell, Tuning> tunings = new HashMap<>();
   private final Map<Cell, List<Double>> rates = new HashMap<>();
   private final Map<Contender, String> descriptions = new HashMap<>();
+  private final Map<Cell, Double> disturbances = new HashMap<>();
   private final List<Roof> roofs = new ArrayList<>();
 
   /**
@@ -58,6 +61,9 @@ final class Comparison implements AutoCloseable {
 
   /** One engine on one piece of work. */
   record Cell(Contender contender, Workload work) {}
+
+  /** Tokens a second, and the cores that others used meanwhile. */
+  private record Sample(double rate, double others) {}
 
   /**
    * A comparison.
@@ -145,7 +151,7 @@ final class Comparison implements AutoCloseable {
                     : new boolean[] {tunings.get(cell).flash()};
         for (boolean flash : flashes) {
           Tuning tuning = new Tuning(repacked, flash);
-          double rate = rate(cell, tuning, trial(contender, work));
+          double rate = run(cell, tuning, trial(contender, work)).rate;
           if (rate > best.getOrDefault(cell, 0.0)) {
             best.put(cell, rate);
             tunings.put(cell, tuning);
@@ -161,20 +167,23 @@ final class Comparison implements AutoCloseable {
   }
 
   private void measure(Cell cell) {
-    double rate = rate(cell, tunings.get(cell), cell.work.steps());
-    rates.computeIfAbsent(cell, key -> new ArrayList<>()).add(rate);
+    Sample sample = run(cell, tunings.get(cell), cell.work.steps());
+    rates.computeIfAbsent(cell, key -> new ArrayList<>()).add(sample.rate);
+    disturbances.merge(cell, sample.others, Math::max);
   }
 
-  /** Runs one piece of work; gives tokens a second. */
-  private double rate(Cell cell, Tuning tuning, int steps) {
+  /** Runs one piece of work. */
+  private Sample run(Cell cell, Tuning tuning, int steps) {
     EngineProcess engine = engine(cell.contender);
     engine.require(file, threads, tuning.repacked());
     descriptions.put(cell.contender, engine.description());
-    Map<Contender, Duration> before = idleTimes(cell.contender);
+    Map<Contender, Duration> before = cpuTimes();
+    Duration busyBefore = CpuTime.busy();
     long start = System.nanoTime();
     String command = cell.work.command(steps, tuning.flash());
     long nanos = cell.work.busy() ? besideNeighbour(engine, command) : engine.nanos(command);
-    warnOfIdle(before, System.nanoTime() - start);
+    double seconds = (System.nanoTime() - start) * 1e-9;
+    double busy = seconds(CpuTime.busy().minus(busyBefore)) / seconds;
     int tokens = cell.work.decodes() ? steps * cell.work.sequences() : cell.work.prompt();
     double rate = tokens / (nanos * 1e-9);
     log.accept(
@@ -185,7 +194,33 @@ final class Comparison implements AutoCloseable {
             cell.work,
             tuning,
             rate));
-    return rate;
+    Map<Contender, Duration> after = cpuTimes();
+    double others = busy - (cell.work.busy() ? 1 : 0);
+    for (Contender contender : before.keySet()) {
+      double used = seconds(after.get(contender).minus(before.get(contender))) / seconds;
+      others -= used;
+      if (!contender.equals(cell.contender) && used > NOTABLE_CORES) {
+        note("%s used %.2f cores while it waited", contender.name(), used);
+      }
+    }
+    if (others > NOTABLE_CORES) {
+      note("other processes used %.2f cores meanwhile", others);
+    }
+    return new Sample(rate, others);
+  }
+
+  private void note(String format, Object... values) {
+    log.accept("note: " + String.format(Locale.ROOT, format, values));
+  }
+
+  private static double seconds(Duration duration) {
+    return duration.toNanos() * 1e-9;
+  }
+
+  private Map<Contender, Duration> cpuTimes() {
+    Map<Contender, Duration> times = new HashMap<>();
+    running.forEach((contender, engine) -> times.put(contender, engine.cpuTime()));
+    return times;
   }
 
   private long besideNeighbour(EngineProcess engine, String command) {
@@ -212,29 +247,14 @@ final class Comparison implements AutoCloseable {
     return running.computeIfAbsent(contender, key -> new EngineProcess(key.name(), key.command()));
   }
 
-  private Map<Contender, Duration> idleTimes(Contender active) {
-    Map<Contender, Duration> times = new HashMap<>();
-    running.forEach((contender, engine) -> {
-      if (!contender.equals(active)) {
-        times.put(contender, engine.cpuTime());
-      }
-    });
-    return times;
-  }
-
-  private void warnOfIdle(Map<Contender, Duration> before, long nanos) {
-    before.forEach((contender, time) -> {
-      Duration used = running.get(contender).cpuTime().minus(time);
-      if (used.toNanos() > MOST_IDLE_SHARE * nanos) {
-        log.accept(
-            "note: " + contender.name() + " used " + used.toMillis() + " ms while it waited");
-      }
-    });
-  }
-
   /** Tokens a second of each round. */
   List<Double> rates(Cell cell) {
     return rates.getOrDefault(cell, List.of());
+  }
+
+  /** Cores that processes outside this comparison used, at the worst moment. */
+  double disturbance(Cell cell) {
+    return disturbances.getOrDefault(cell, 0.0);
   }
 
   Tuning tuning(Cell cell) {

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
@@ -39,7 +40,7 @@ final class RandomGguf {
   /** A tensor and where it goes; a deviation of zero stands for ones, the weights of a norm. */
   private record Part(BlockType type, long elements, long offset, double deviation) {}
 
-  /** Random blocks. */
+  /** Which random blocks. */
   private record Pool(BlockType type, double deviation) {}
 
   private RandomGguf(ModelConfig config, BlockType body) {
@@ -158,12 +159,15 @@ final class RandomGguf {
     try (Arena arena = Arena.ofShared();
         FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
       writeFully(channel, ByteBuffer.wrap(first), 0);
-      Map<Pool, MemorySegment> pools = new HashMap<>();
+      Map<Pool, Long> largest = new HashMap<>();
       for (Part part : parts) {
         if (part.deviation > 0) {
-          pools.computeIfAbsent(new Pool(part.type, part.deviation), pool -> blocks(pool, arena));
+          long blocks = part.elements / part.type.blockElements();
+          largest.merge(new Pool(part.type, part.deviation), blocks, Math::max);
         }
       }
+      Map<Pool, MemorySegment> pools = new HashMap<>();
+      largest.forEach((pool, blocks) -> pools.put(pool, blocks(pool, blocks, arena)));
       // several writers: it is the copying into the page cache that takes the time
       parts.parallelStream()
           .forEach(part -> {
@@ -182,15 +186,12 @@ final class RandomGguf {
     }
   }
 
-  private static MemorySegment blocks(Pool pool, Arena arena) {
-    long count = primeBelow(POOL_BYTES / pool.type.blockBytes());
+  private static MemorySegment blocks(Pool pool, long most, Arena arena) {
+    long limit = Math.min(POOL_BYTES / pool.type.blockBytes(), most);
+    long count = BigInteger.valueOf(limit).nextProbablePrime().longValueExact();
     MemorySegment memory = arena.allocate(count * pool.type.blockBytes(), Long.BYTES);
     pool.type.fill(memory, pool.deviation, new SplittableRandom(SEED + pool.type.ordinal()));
     return memory;
-  }
-
-  private static int primeBelow(int limit) {
-    return java.math.BigInteger.valueOf(limit - limit / 64).nextProbablePrime().intValueExact();
   }
 
   private static void write(
