@@ -58,9 +58,8 @@ final class RandomGguf {
    * @param body type of the matrices; Q4_K and Q5_K are mixed with Q6_K as Q4_K_M and Q5_K_M are
    */
   static void write(Path file, ModelConfig config, BlockType body) throws IOException {
-    Path parent = file.toAbsolutePath().getParent();
-    Files.createDirectories(parent);
-    Path partial = Files.createTempFile(parent, file.getFileName().toString(), ".part");
+    Files.createDirectories(file.toAbsolutePath().getParent());
+    Path partial = file.resolveSibling(file.getFileName() + ".part");
     try {
       new RandomGguf(config, body).write(partial);
       Files.move(partial, file, StandardCopyOption.ATOMIC_MOVE);
@@ -157,7 +156,11 @@ final class RandomGguf {
   private void write(Path file) throws IOException {
     byte[] first = head.head();
     try (Arena arena = Arena.ofShared();
-        FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+        FileChannel channel = FileChannel.open(
+                file,
+                StandardOpenOption.CREATE,
+                StandardOpenOption.TRUNCATE_EXISTING,
+                StandardOpenOption.WRITE)) {
       writeFully(channel, ByteBuffer.wrap(first), 0);
       Map<Pool, Long> largest = new HashMap<>();
       for (Part part : parts) {
