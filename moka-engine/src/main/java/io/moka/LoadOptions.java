@@ -1,5 +1,6 @@
 package io.moka;
 
+import io.moka.kernels.Activations;
 import io.moka.kernels.KernelChoice;
 import io.moka.kernels.KvType;
 import io.moka.moe.MoePath;
@@ -12,6 +13,7 @@ import java.util.function.DoubleConsumer;
  *
  * @param threads threads that compute, from 1 to 1024; empty for one for each processor
  * @param kernels what computes
+ * @param activations how precisely the inputs of products are taken
  * @param moePath the way through the experts
  * @param prefuse whether the experts' gate and up are joined once, at load; false joins them in
  *     each step, to show what that costs, and is for {@link MoePath#FUSED} alone
@@ -23,6 +25,7 @@ import java.util.function.DoubleConsumer;
 public record LoadOptions(
     OptionalInt threads,
     KernelChoice kernels,
+    Activations activations,
     MoePath moePath,
     boolean prefuse,
     boolean forceRandomRouting,
@@ -35,6 +38,7 @@ public record LoadOptions(
       new LoadOptions(
           OptionalInt.empty(),
           KernelChoice.AUTO,
+          Activations.AUTO,
           MoePath.FUSED,
           true,
           false,
@@ -70,6 +74,7 @@ public record LoadOptions(
     return new LoadOptions(
         OptionalInt.of(value),
         kernels,
+        activations,
         moePath,
         prefuse,
         forceRandomRouting,
@@ -86,7 +91,19 @@ public record LoadOptions(
    */
   public LoadOptions withKernels(KernelChoice value) {
     return new LoadOptions(
-        threads, value, moePath, prefuse, forceRandomRouting, kvType, contextLength, progress);
+        threads, value, activations, moePath, prefuse, forceRandomRouting, kvType, contextLength, progress);
+  }
+
+  /**
+   * Sets how precisely the inputs of products are taken.
+   *
+   * @param value the precision
+   * @return a changed copy
+   */
+  public LoadOptions withActivations(Activations value) {
+    return new LoadOptions(
+        threads, kernels, value, moePath, prefuse, forceRandomRouting, kvType, contextLength,
+        progress);
   }
 
   /**
@@ -98,7 +115,7 @@ public record LoadOptions(
    */
   public LoadOptions withMoePath(MoePath path, boolean prefused) {
     return new LoadOptions(
-        threads, kernels, path, prefused, forceRandomRouting, kvType, contextLength, progress);
+        threads, kernels, activations, path, prefused, forceRandomRouting, kvType, contextLength, progress);
   }
 
   /**
@@ -109,7 +126,7 @@ public record LoadOptions(
    */
   public LoadOptions withForceRandomRouting(boolean value) {
     return new LoadOptions(
-        threads, kernels, moePath, prefuse, value, kvType, contextLength, progress);
+        threads, kernels, activations, moePath, prefuse, value, kvType, contextLength, progress);
   }
 
   /**
@@ -122,6 +139,7 @@ public record LoadOptions(
     return new LoadOptions(
         threads,
         kernels,
+        activations,
         moePath,
         prefuse,
         forceRandomRouting,
@@ -140,6 +158,7 @@ public record LoadOptions(
     return new LoadOptions(
         threads,
         kernels,
+        activations,
         moePath,
         prefuse,
         forceRandomRouting,
@@ -156,6 +175,6 @@ public record LoadOptions(
    */
   public LoadOptions withProgress(DoubleConsumer listener) {
     return new LoadOptions(
-        threads, kernels, moePath, prefuse, forceRandomRouting, kvType, contextLength, listener);
+        threads, kernels, activations, moePath, prefuse, forceRandomRouting, kvType, contextLength, listener);
   }
 }

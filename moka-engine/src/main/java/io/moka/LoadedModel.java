@@ -13,6 +13,7 @@ import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
 import io.moka.model.Transformer;
 import io.moka.model.TransformerOptions;
+import io.moka.text.GgufVocabulary;
 import io.moka.text.Tokenizer;
 import java.nio.file.Files;
 import java.util.ArrayDeque;
@@ -48,18 +49,24 @@ final class LoadedModel implements AutoCloseable {
 
   private void open(LoadOptions options) {
     // the small files first: what is wrong with them shows before gigabytes are read
+    Optional<GgufVocabulary> vocabulary = checkpoint.metadata().flatMap(GgufTokenizer::vocabulary);
     tokenizer =
-        checkpoint
-            .folder()
-            .filter(folder -> Files.exists(folder.resolve("tokenizer.json")))
-            .map(Tokenizer::open);
+        vocabulary
+            .map(v -> Tokenizer.ofGguf(checkpoint.metadata().orElseThrow().where(), v))
+            .or(() ->
+                checkpoint
+                    .folder()
+                    .filter(folder -> Files.exists(folder.resolve("tokenizer.json")))
+                    .map(Tokenizer::open));
     tokenizer.ifPresent(t -> closers.push(t::close));
     chatEncoder =
         tokenizer.flatMap(t -> t.chatTemplate().map(template -> new ChatEncoder(t, template)));
     kernels =
         options
             .kernels()
-            .open(options.threads().orElseGet(Runtime.getRuntime()::availableProcessors));
+            .open(
+                options.threads().orElseGet(Runtime.getRuntime()::availableProcessors),
+                options.activations());
     closers.push(kernels::close);
     TransformerOptions how =
         new TransformerOptions(options.moePath(), options.prefuse(), options.forceRandomRouting());
@@ -75,16 +82,17 @@ final class LoadedModel implements AutoCloseable {
             new BlockAllocator(plan.blocks()),
             plan.contextLength(),
             EngineState.DEFAULT_CHUNK_ROWS);
-    loop = new StepLoop(state, tokenizer, endIds());
+    loop = new StepLoop(state, tokenizer, endIds(vocabulary));
   }
 
   /** generation_config.json speaks before config.json; the vocabulary's own end always counts. */
-  private Set<Integer> endIds() {
+  private Set<Integer> endIds(Optional<GgufVocabulary> vocabulary) {
     List<Integer> given = checkpoint.generationDefaults().eosTokenIds();
     Set<Integer> ids = new HashSet<>(given.isEmpty() ? checkpoint.config().eosTokenIds() : given);
     tokenizer.ifPresent(t ->
         Optional.ofNullable(t.specialTokens().get("eos_token"))
             .ifPresent(token -> t.idOf(token).ifPresent(ids::add)));
+    vocabulary.ifPresent(v -> ids.addAll(v.endTokenIds()));
     return ids;
   }
 
@@ -99,15 +107,17 @@ final class LoadedModel implements AutoCloseable {
   Tokenizer tokenizer() {
     return tokenizer.orElseThrow(() ->
         new ModelException(
-            "The model has no tokenizer.json beside its weights, so it knows no text, only ids"));
+            "The model has no tokenizer (tokenizer.json beside its weights, or a vocabulary in its"
+                + " GGUF file), so it knows no text, only ids"));
   }
 
   ChatEncoder chatEncoder() {
     tokenizer();
     return chatEncoder.orElseThrow(() ->
         new ModelException(
-            "The model has no chat template (chat_template.jinja, or chat_template in"
-                + " tokenizer_config.json); let it continue a plain prompt"));
+            "The model has no chat template (chat_template.jinja, chat_template in"
+                + " tokenizer_config.json, or tokenizer.chat_template in a GGUF file); let it"
+                + " continue a plain prompt"));
   }
 
   boolean chats() {

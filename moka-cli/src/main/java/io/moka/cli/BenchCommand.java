@@ -28,6 +28,7 @@ import picocli.CommandLine.Option;
       "  moka bench path/to/model",
       "  moka bench --dummy qwen3-30b-a3b:layers=8 --threads 2",
       "  moka bench --dummy qwen3-30b-a3b:layers=2 --compare-paths --prompt 512 --decode 32",
+      "  moka bench --dummy qwen3-30b-a3b:layers=4 --parallel 16 --context 1024 --prompt 0",
       "  moka bench --dummy qwen3-30b-a3b:layers=4 --write folder",
     })
 final class BenchCommand implements Runnable {
@@ -67,14 +68,6 @@ final class BenchCommand implements Runnable {
       description = "Sequences in a decode step. Default: ${DEFAULT-VALUE}.")
   private int parallel = 1;
 
-  @Option(
-      names = "--depth",
-      paramLabel = "N",
-      defaultValue = "0",
-      description =
-          "Positions in each sequence's cache when decode begins. Default: ${DEFAULT-VALUE}.")
-  private int depth;
-
   @Option(names = "--json", description = "Write a line of JSON for each run.")
   private boolean json;
 
@@ -105,7 +98,6 @@ final class BenchCommand implements Runnable {
     check("--decode", decode, 0);
     check("--runs", runs, 1);
     check("--parallel", parallel, 1);
-    check("--depth", depth, 0);
     if (prompt == 0 && decode == 0) {
       throw model.usage("--prompt 0 and --decode 0 leave nothing to time");
     }
@@ -144,13 +136,14 @@ final class BenchCommand implements Runnable {
   }
 
   private void time(Checkpoint checkpoint, TransformerOptions options, BenchReport report) {
-    try (OpenModel open = model.load(checkpoint, options)) {
-      Benchmark.Plan plan = new Benchmark.Plan(prompt, decode, runs, parallel, depth);
-      Benchmark benchmark = new Benchmark(open.transformer(), plan);
+    try (OpenModel open = model.load(checkpoint, options);
+        Benchmark benchmark = new Benchmark(open.transformer(), model.kvType())) {
+      Benchmark.Plan plan =
+          new Benchmark.Plan(prompt, decode, runs, parallel, model.givenContext());
       List<Benchmark.Run> finished = new ArrayList<>();
       report.begin(open.kernels().description(), options);
       benchmark.run(
-          model.kvType(),
+          plan,
           run -> {
             finished.add(run);
             report.run(run);

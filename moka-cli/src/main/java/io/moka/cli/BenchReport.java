@@ -81,7 +81,7 @@ final class BenchReport {
       return;
     }
     print(
-        "{\"run\": %d, \"model\": \"%s\", \"path\": \"%s\", \"parallel\": %d, \"depth\": %d,"
+        "{\"run\": %d, \"model\": \"%s\", \"path\": \"%s\", \"parallel\": %d, \"context\": %d,"
             + " \"prefill_tok_s\": %s, \"decode_tok_s\": %s, \"decode_ms_per_step\": %s,"
             + " \"bandwidth_gb_s\": %s, \"bandwidth_share\": %s,"
             + " \"prefill_gflop_s\": %s, \"fma_share\": %s, \"experts_per_layer\": %s}%n",

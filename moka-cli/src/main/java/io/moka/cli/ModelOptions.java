@@ -6,6 +6,7 @@ import io.moka.Moka;
 import io.moka.checkpoint.Checkpoint;
 import io.moka.checkpoint.ModelLocator;
 import io.moka.checkpoint.RandomCheckpoint;
+import io.moka.kernels.Activations;
 import io.moka.kernels.KernelChoice;
 import io.moka.kernels.KvType;
 import io.moka.model.TransformerOptions;
@@ -87,11 +88,22 @@ final class ModelOptions {
   private KernelChoice kernels = KernelChoice.AUTO;
 
   @Option(
+      names = "--activations",
+      paramLabel = "NAME",
+      defaultValue = "auto",
+      description =
+          "How precisely quantised weights take their inputs: exact (float32), int8 (8 bits with a"
+              + " scale for 32), or auto, which is int8. Float weights take float32 always."
+              + " Default: ${DEFAULT-VALUE}. [MOKA_ACTIVATIONS]")
+  private Activations activations = Activations.AUTO;
+
+  @Option(
       names = "--context",
       paramLabel = "N",
       description =
           "For run, chat and perplexity: the longest text, prompt and answer together, in tokens."
-              + " Default: the model's, as far as memory goes. [MOKA_CONTEXT]")
+              + " Default: the model's, as far as memory goes. [MOKA_CONTEXT]"
+              + " For bench: positions in each sequence's cache when decode begins. Default: 0.")
   private Optional<Integer> context = Optional.empty();
 
   @Option(
@@ -152,7 +164,7 @@ final class ModelOptions {
   /** As {@link #load(Checkpoint)}, by another path through the experts. */
   OpenModel load(Checkpoint checkpoint, TransformerOptions options) {
     try (Progress progress = new Progress(environment, "loading")) {
-      return OpenModel.load(checkpoint, kernels.open(threads()), options, progress);
+      return OpenModel.load(checkpoint, kernels.open(threads(), activations), options, progress);
     }
   }
 
@@ -171,11 +183,19 @@ final class ModelOptions {
     return loadOptions().kvType().orElse(KvType.F32); // as the engine chooses
   }
 
+  /** The context that the command line asks for; a variable means the longest text alone. */
+  int givenContext() {
+    return command.commandLine().getParseResult().hasMatchedOption("--context")
+        ? context.orElseThrow()
+        : 0;
+  }
+
   /** How the engine is asked to load. */
   LoadOptions loadOptions() {
     LoadOptions options =
         LoadOptions.DEFAULT
             .withKernels(kernels)
+            .withActivations(activations)
             .withMoePath(moePath, !noPrefuse)
             .withForceRandomRouting(forceRandomRouting);
     if (threads.isPresent()) {

@@ -70,6 +70,15 @@ public final class GgufMetadata {
     return new GgufMetadata(file, where, values);
   }
 
+  /**
+   * What to call the file in messages.
+   *
+   * @return its path
+   */
+  public String where() {
+    return where;
+  }
+
   private static Value value(GgufCursor cursor, GgufType type, String key) {
     if (type != GgufType.ARRAY) {
       Value value = new Value(type, type, 1, cursor.position());

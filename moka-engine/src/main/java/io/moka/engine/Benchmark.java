@@ -10,21 +10,28 @@ import io.moka.model.Batch;
 import io.moka.model.ForwardListener;
 import io.moka.model.Transformer;
 import io.moka.moe.RoutingStats;
+import java.util.Arrays;
 import java.util.BitSet;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
 
 /**
- * Times a model: prefill of one prompt of random tokens from an empty cache, then decode of some
- * sequences at once, each of which is fed the tokens that its logits choose. One owner, one thread.
+ * Times a model on random tokens: prefill of one prompt from an empty cache, and decode of some
+ * sequences at once. Every row has a token of its own: equal tokens would go to the same experts,
+ * and a step would read too little. One owner, one thread.
  */
-public final class Benchmark {
+public final class Benchmark implements AutoCloseable {
   private static final long SEED = 42;
+  private static final int CHUNK = EngineState.DEFAULT_CHUNK_ROWS;
 
   private final Transformer model;
-  private final Plan plan;
+  private final KvType type;
+  private final SplittableRandom random = new SplittableRandom(SEED);
   private final Batch batch = new Batch();
   private final ExpertCount experts;
+  private Optional<KvCache> cache = Optional.empty();
+  private Layout filled = Layout.NOTHING;
 
   /**
    * What to run.
@@ -50,15 +57,25 @@ public final class Benchmark {
   public record Run(
       int run, Plan plan, double prefillSeconds, double decodeSeconds, double expertsPerLayer) {}
 
+  /** What the cache holds: sequence s has {@code blocksEach} blocks, in a row. */
+  private record Layout(int sequences, int blocksEach, int context) {
+    static final Layout NOTHING = new Layout(0, 0, 0);
+
+    Batch.BlockTable table(int sequence) {
+      int first = sequence * blocksEach;
+      return index -> first + index;
+    }
+  }
+
   /**
    * A benchmark of a model.
    *
    * @param model what to time; its listener is taken over
-   * @param plan what to run
+   * @param type how keys and values are stored
    */
-  public Benchmark(Transformer model, Plan plan) {
+  public Benchmark(Transformer model, KvType type) {
     this.model = model;
-    this.plan = plan;
+    this.type = type;
     ModelConfig config = model.config();
     this.experts =
         new ExpertCount(new RoutingStats(config.numHiddenLayers(), config.moe().numExperts()));
@@ -68,30 +85,95 @@ public final class Benchmark {
   /**
    * Runs everything; the first, unmeasured run warms the code and touches the memory.
    *
-   * @param type how keys and values are stored
+   * @param plan what to run
    * @param finished told each measured run
    * @throws RequestException when memory does not hold the texts
    */
-  public void run(KvType type, Consumer<Run> finished) {
-    long length = Math.max(plan.prompt(), (long) plan.context() + plan.decode() + 1);
-    int blocksEach = (int) (length / KvCache.BLOCK_TOKENS) + 1;
-    long blocks = (long) blocksEach * plan.parallel();
-    CachePlan.requireRoom(model.config(), type, blocks, FreeMemory.bytes());
-    try (KvCache cache = model.newCache(type, (int) blocks)) {
-      int[][] tokens = fillContext(cache, blocksEach);
-      for (int run = 0; run <= plan.runs(); run++) {
-        // decode first: a prefill overwrites the first sequence's cache
-        double decode = plan.decode() == 0 ? 0 : decode(cache, blocksEach, tokens);
-        double expertsPerLayer = experts.average();
-        double prefill = plan.prompt() == 0 ? 0 : prefill(cache, run);
-        if (run > 0) {
-          finished.accept(new Run(run, plan, prefill, decode, expertsPerLayer));
-        }
-        if (plan.context() > 0 && plan.prompt() > 0 && run < plan.runs()) {
-          tokens = fillContext(cache, blocksEach);
-        }
+  public void run(Plan plan, Consumer<Run> finished) {
+    long length = Math.max(plan.prompt(), (long) plan.context() + plan.decode());
+    requireCache(plan.parallel() * blocks(length));
+    for (int run = 0; run <= plan.runs(); run++) {
+      long decode =
+          plan.decode() == 0
+              ? 0
+              : Arrays.stream(decode(plan.decode(), plan.parallel(), plan.context())).sum();
+      double expertsPerLayer = expertsPerLayer();
+      long prefill = plan.prompt() == 0 ? 0 : prefill(plan.prompt());
+      if (run > 0) {
+        finished.accept(new Run(run, plan, prefill * 1e-9, decode * 1e-9, expertsPerLayer));
       }
     }
+  }
+
+  /**
+   * Runs a prompt of random tokens from an empty cache, in chunks, up to its last row's logits.
+   *
+   * @param tokens its length, at least 1
+   * @return nanoseconds
+   * @throws RequestException when memory does not hold it
+   */
+  public long prefill(int tokens) {
+    KvCache keys = requireCache(blocks(tokens));
+    filled = Layout.NOTHING;
+    int[] ids = random.ints(tokens, 0, model.config().vocabSize()).toArray();
+    long start = System.nanoTime();
+    for (int from = 0; from < ids.length; from += CHUNK) {
+      int count = Math.min(CHUNK, ids.length - from);
+      boolean end = from + count == ids.length;
+      batch.clear();
+      batch.add(
+          ids, from, count, from, index -> index, end ? Batch.Logits.LAST : Batch.Logits.NONE);
+      model.forward(batch, keys);
+    }
+    model.logits(0, 1);
+    return System.nanoTime() - start;
+  }
+
+  /**
+   * Decodes random tokens, one for each sequence and step, with their logits.
+   *
+   * @param steps how many
+   * @param sequences rows of a step
+   * @param context positions that the cache of each sequence holds before
+   * @return nanoseconds of each step
+   * @throws RequestException when memory does not hold the texts
+   */
+  public long[] decode(int steps, int sequences, int context) {
+    long blocksEach = blocks((long) context + steps);
+    KvCache keys = requireCache(sequences * blocksEach);
+    Layout layout = new Layout(sequences, (int) blocksEach, context);
+    if (context > 0 && !filled.equals(layout)) {
+      fill(keys, layout);
+    }
+    experts.clear();
+    int[] ids = new int[sequences];
+    Batch.BlockTable[] tables = new Batch.BlockTable[sequences];
+    Arrays.setAll(tables, layout::table);
+    long[] nanos = new long[steps];
+    for (int step = 0; step < steps; step++) {
+      batch.clear();
+      for (int sequence = 0; sequence < sequences; sequence++) {
+        ids[sequence] = random.nextInt(model.config().vocabSize());
+        batch.add(ids, sequence, 1, context + step, tables[sequence], Batch.Logits.LAST);
+      }
+      long start = System.nanoTime();
+      model.forward(batch, keys);
+      for (int first = 0; first < sequences; first += Transformer.MAX_LOGIT_ROWS) {
+        model.logits(first, Math.min(Transformer.MAX_LOGIT_ROWS, sequences - first));
+      }
+      nanos[step] = System.nanoTime() - start;
+    }
+    filled = layout;
+    return nanos;
+  }
+
+  /**
+   * Different experts that a step of the last {@link #decode} used, averaged over layers and steps.
+   *
+   * @return the count; 0 before the first
+   */
+  public double expertsPerLayer() {
+    return experts.average();
   }
 
   /**
@@ -103,84 +185,50 @@ public final class Benchmark {
     return experts.stats;
   }
 
-  /** Fills each sequence's cache; returns the token that each decodes first. */
-  private int[][] fillContext(KvCache cache, int blocksEach) {
-    int[][] last = new int[plan.parallel()][1];
-    for (int sequence = 0; sequence < plan.parallel(); sequence++) {
-      int[] ids = randomIds(plan.context() + 1, sequence);
-      int first = sequence * blocksEach;
-      for (int from = 0; from < plan.context(); from += EngineState.DEFAULT_CHUNK_ROWS) {
-        int count = Math.min(EngineState.DEFAULT_CHUNK_ROWS, plan.context() - from);
-        batch.clear();
-        batch.add(ids, from, count, from, index -> first + index, Batch.Logits.NONE);
-        model.forward(batch, cache);
-      }
-      last[sequence][0] = ids[plan.context()];
-    }
-    return last;
-  }
-
-  private double prefill(KvCache cache, int run) {
-    int[] ids = randomIds(plan.prompt(), -1 - run);
-    long start = System.nanoTime();
-    for (int from = 0; from < ids.length; from += EngineState.DEFAULT_CHUNK_ROWS) {
-      int count = Math.min(EngineState.DEFAULT_CHUNK_ROWS, ids.length - from);
-      boolean end = from + count == ids.length;
-      batch.clear();
-      batch.add(
-          ids, from, count, from, index -> index, end ? Batch.Logits.LAST : Batch.Logits.NONE);
-      model.forward(batch, cache);
-    }
-    model.logits(0, 1);
-    return (System.nanoTime() - start) * 1e-9;
-  }
-
-  private double decode(KvCache cache, int blocksEach, int[][] firstTokens) {
-    int[][] tokens = new int[plan.parallel()][];
-    Batch.BlockTable[] tables = new Batch.BlockTable[plan.parallel()];
-    for (int sequence = 0; sequence < tokens.length; sequence++) {
-      tokens[sequence] = firstTokens[sequence].clone();
-      int first = sequence * blocksEach;
-      tables[sequence] = index -> first + index;
-    }
-    experts.clear();
-    long start = System.nanoTime();
-    for (int step = 0; step < plan.decode(); step++) {
-      batch.clear();
-      for (int sequence = 0; sequence < tokens.length; sequence++) {
-        batch.add(
-            tokens[sequence], 0, 1, plan.context() + step, tables[sequence], Batch.Logits.LAST);
-      }
-      model.forward(batch, cache);
-      chooseTokens(tokens);
-    }
-    return (System.nanoTime() - start) * 1e-9;
-  }
-
-  private void chooseTokens(int[][] tokens) {
-    for (int first = 0; first < tokens.length; first += Transformer.MAX_LOGIT_ROWS) {
-      int count = Math.min(Transformer.MAX_LOGIT_ROWS, tokens.length - first);
-      Rows logits = model.logits(first, count);
-      for (int i = 0; i < count; i++) {
-        tokens[first + i][0] = argmax(logits, i);
+  /**
+   * Fills the caches without computing every position, which would take minutes: one chunk is
+   * computed, and its blocks are copied to the rest of every sequence. The keys are then rotated
+   * for other positions than theirs, which changes no time.
+   */
+  private void fill(KvCache keys, Layout layout) {
+    filled = Layout.NOTHING;
+    int count = Math.min(CHUNK, layout.context());
+    int[] ids = random.ints(count, 0, model.config().vocabSize()).toArray();
+    batch.clear();
+    batch.add(ids, 0, count, 0, layout.table(0), Batch.Logits.NONE);
+    model.forward(batch, keys);
+    int computed = count / KvCache.BLOCK_TOKENS;
+    int used = Sequence.blocksFor(layout.context());
+    for (int sequence = 0; sequence < layout.sequences(); sequence++) {
+      for (int index = sequence == 0 ? Math.max(1, computed) : 0; index < used; index++) {
+        int from = computed == 0 ? 0 : index % computed;
+        keys.copyBlock(from, layout.table(sequence).block(index));
       }
     }
   }
 
-  private static int argmax(Rows logits, int row) {
-    int best = 0;
-    for (int id = 1; id < logits.columns(); id++) {
-      if (logits.get(row, id) > logits.get(row, best)) {
-        best = id;
-      }
-    }
-    return best;
+  private static long blocks(long positions) {
+    return (positions + KvCache.BLOCK_TOKENS - 1) / KvCache.BLOCK_TOKENS;
   }
 
-  private int[] randomIds(int count, int stream) {
-    ModelConfig config = model.config();
-    SplittableRandom random = new SplittableRandom(SEED + stream);
-    return random.ints(count, 0, config.vocabSize()).toArray();
+  /** The cache, made anew where the present one is too small. */
+  private KvCache requireCache(long blocks) {
+    if (cache.isPresent() && cache.get().blocks() >= blocks) {
+      return cache.get();
+    }
+    close();
+    CachePlan.requireRoom(model.config(), type, blocks, FreeMemory.bytes());
+    KvCache made = model.newCache(type, (int) blocks);
+    cache = Optional.of(made);
+    return made;
+  }
+
+  /** Frees the cache; the model stays its owner's. */
+  @Override
+  public void close() {
+    cache.ifPresent(KvCache::close);
+    cache = Optional.empty();
+    filled = Layout.NOTHING;
   }
 
   /** Counts the different experts of each step and layer. */

@@ -16,24 +16,36 @@ public enum KernelChoice {
   private static final String VECTOR_MODULE = "jdk.incubator.vector";
 
   /**
-   * Starts the kernels.
+   * Starts the kernels with {@link Activations#AUTO}.
    *
    * @param threads threads that compute, the caller's included
    * @return running kernels, which the caller closes
    * @throws PlatformException when the JVM was started without what they need
    */
   public Kernels open(int threads) {
+    return open(threads, Activations.AUTO);
+  }
+
+  /**
+   * Starts the kernels.
+   *
+   * @param threads threads that compute, the caller's included
+   * @param activations how precisely inputs of products are taken; the reference is always exact
+   * @return running kernels, which the caller closes
+   * @throws PlatformException when the JVM was started without what they need
+   */
+  public Kernels open(int threads, Activations activations) {
     return switch (this) {
-      case AUTO, VECTOR -> openVector(threads);
+      case AUTO, VECTOR -> openVector(threads, activations);
       case REFERENCE -> new ReferenceKernels();
     };
   }
 
-  private static Kernels openVector(int threads) {
+  private static Kernels openVector(int threads, Activations activations) {
     if (ModuleLayer.boot().findModule(VECTOR_MODULE).isEmpty()) {
       throw new PlatformException(
           "the Vector API is missing: start java with --add-modules " + VECTOR_MODULE);
     }
-    return new VectorKernels(threads);
+    return new VectorKernels(threads, activations);
   }
 }

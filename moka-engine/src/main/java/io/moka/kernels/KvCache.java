@@ -193,6 +193,19 @@ public final class KvCache implements AutoCloseable {
         + PackedMatrix.elementOffset(type.format(), dimension % PackedMatrix.STRIP_ROWS, slot);
   }
 
+  /**
+   * Copies a block in all layers.
+   *
+   * @param from the block to read
+   * @param to the block to overwrite
+   */
+  public void copyBlock(int from, int to) {
+    long bytes = blockBytes();
+    for (MemorySegment layer : layers) {
+      MemorySegment.copy(layer, from * bytes, layer, to * bytes, bytes);
+    }
+  }
+
   private long keysBytes() {
     return keysBytes(type, headDim);
   }

@@ -152,7 +152,7 @@ class ModelLocatorTest {
     assertThat(locator.locate(name + ":BF16/x-00001-of-00002.gguf")).isEqualTo(below);
     assertThatThrownBy(() -> locator.locate(name + ":y.gguf"))
         .isInstanceOf(ModelNotFoundException.class)
-        .hasMessageContaining("hf download " + name + " y.gguf");
+        .hasMessageContaining("moka pull " + name + ":y.gguf");
     for (String wrong : List.of(":", ":x", ":../x.gguf", ":/x.gguf", ":.gguf")) {
       assertThatThrownBy(() -> locator.locate(name + wrong))
           .isInstanceOf(ModelNotFoundException.class);

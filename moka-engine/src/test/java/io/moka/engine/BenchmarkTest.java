@@ -36,7 +36,9 @@ class BenchmarkTest {
   void tellsEachMeasuredRun() {
     List<Run> runs = new ArrayList<>();
     Plan plan = new Plan(20, 3, 2, 5, 17);
-    new Benchmark(model, plan).run(KvType.F16, runs::add);
+    try (Benchmark benchmark = new Benchmark(model, KvType.F16)) {
+      benchmark.run(plan, runs::add);
+    }
     assertThat(runs).extracting(Run::run).containsExactly(1, 2);
     for (Run run : runs) {
       assertThat(run.prefillSeconds()).isPositive();
@@ -53,10 +55,34 @@ class BenchmarkTest {
             new Plan(0, most, 1, 1, most),
             new Plan(0, 1, 1, most, most),
             new Plan(most, 0, 1, most, 0))) {
-      assertThatThrownBy(() -> new Benchmark(model, plan).run(KvType.F32, run -> {}))
-          .as(plan.toString())
-          .isInstanceOf(RequestException.class)
-          .hasMessageContaining("fewer or shorter texts");
+      try (Benchmark benchmark = new Benchmark(model, KvType.F32)) {
+        assertThatThrownBy(() -> benchmark.run(plan, run -> {}))
+            .as(plan.toString())
+            .isInstanceOf(RequestException.class)
+            .hasMessageContaining("fewer or shorter texts");
+      }
+    }
+  }
+
+  @Test
+  void eachRowHasTokensOfItsOwn() {
+    try (Benchmark benchmark = new Benchmark(model, KvType.F32)) {
+      assertThat(benchmark.decode(4, 1, 0)).hasSize(4);
+      double alone = benchmark.expertsPerLayer();
+      benchmark.decode(4, 32, 0);
+      assertThat(benchmark.expertsPerLayer()).isGreaterThan(alone);
+      assertThat(benchmark.routing().total(1))
+          .isEqualTo(4 * (1 + 32) * model.config().moe().numExpertsPerTok());
+    }
+  }
+
+  @Test
+  void cachesOfAnyLengthAreFilledAndKept() {
+    try (Benchmark benchmark = new Benchmark(model, KvType.BF16)) {
+      for (int context : new int[] {1, 15, 16, 17, 512, 1040, 1040}) {
+        assertThat(benchmark.decode(2, 3, context)).as("context %d", context).hasSize(2);
+        assertThat(benchmark.prefill(context)).isPositive();
+      }
     }
   }
 }

@@ -1,0 +1,73 @@
+package io.moka.bench.compare;
+
+import io.moka.checkpoint.Checkpoint;
+import io.moka.checkpoint.HuggingFaceCheckpoint;
+import io.moka.engine.Benchmark;
+import io.moka.kernels.KernelChoice;
+import io.moka.kernels.Kernels;
+import io.moka.kernels.KvType;
+import io.moka.model.Transformer;
+import io.moka.model.TransformerOptions;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.Optional;
+
+/** Moka itself, as {@code moka bench} runs it. It always repacks and always fuses attention. */
+final class MokaEngine implements TimedEngine {
+  private final KvType cache;
+  private Optional<Loaded> loaded = Optional.empty();
+
+  /** A loaded model, whose parts close in this order. */
+  private record Loaded(Kernels kernels, Transformer model, Benchmark benchmark)
+      implements AutoCloseable {
+    @Override
+    public void close() {
+      benchmark.close();
+      model.close();
+      kernels.close();
+    }
+  }
+
+  MokaEngine(KvType cache) {
+    this.cache = cache;
+  }
+
+  @Override
+  public String load(Path file, int threads, boolean repacked) {
+    close();
+    Kernels kernels = KernelChoice.AUTO.open(threads);
+    try (Checkpoint checkpoint = HuggingFaceCheckpoint.open(file)) {
+      Transformer model =
+          Transformer.load(checkpoint, kernels, TransformerOptions.DEFAULT, share -> {});
+      loaded = Optional.of(new Loaded(kernels, model, new Benchmark(model, cache)));
+    } catch (RuntimeException | Error e) {
+      kernels.close();
+      throw e;
+    }
+    return "Moka, " + kernels.description() + ", cache " + cache.name().toLowerCase(Locale.ROOT);
+  }
+
+  @Override
+  public long[] decode(int steps, int sequences, int context, boolean flash) {
+    long[] nanos = benchmark().decode(UNMEASURED_STEPS + steps, sequences, context);
+    return Arrays.copyOfRange(nanos, UNMEASURED_STEPS, nanos.length);
+  }
+
+  @Override
+  public long prefill(int tokens, boolean flash) {
+    return benchmark().prefill(tokens);
+  }
+
+  private Benchmark benchmark() {
+    return loaded
+        .map(Loaded::benchmark)
+        .orElseThrow(() -> new IllegalStateException("no file is loaded"));
+  }
+
+  @Override
+  public void close() {
+    loaded.ifPresent(Loaded::close);
+    loaded = Optional.empty();
+  }
+}
