@@ -2,7 +2,9 @@ package io.moka.kernels.cpu.x86;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Writes x86-64 instructions, as Intel's manual (volume 2) encodes them: vector instructions with
@@ -65,12 +67,13 @@ final class Assembler {
     T2
   }
 
-  /** A jump whose distance is written when all labels are bound. */
-  private record Fixup(int position, Label target) {}
+  /** A distance that is written when all labels are bound; it counts from {@code end}. */
+  private record Fixup(int position, int end, Label target) {}
 
   private byte[] code = new byte[1024];
   private int size;
   private final List<Fixup> fixups = new ArrayList<>();
+  private final Map<List<Integer>, Label> constants = new LinkedHashMap<>();
 
   // ---------------------------------------------------------------- code
 
@@ -79,13 +82,24 @@ final class Assembler {
     return size;
   }
 
-  /** The code; every label that is jumped to must have been bound. */
+  /** The code with its constants; every label that is jumped to must have been bound. */
   byte[] toBytes() {
+    // the largest first, so that each is aligned to its size
+    for (int words = 4; words > 0; words--) {
+      for (Map.Entry<List<Integer>, Label> constant : constants.entrySet()) {
+        if (constant.getKey().size() == words) {
+          align(4 * words);
+          bind(constant.getValue());
+          constant.getKey().forEach(this::put32);
+        }
+      }
+    }
+    constants.clear();
     for (Fixup fixup : fixups) {
       if (fixup.target.position < 0) {
         throw new IllegalStateException("a jump at " + fixup.position + " leads nowhere");
       }
-      int distance = fixup.target.position - (fixup.position + 4);
+      int distance = fixup.target.position - fixup.end;
       for (int i = 0; i < 4; i++) {
         code[fixup.position + i] = (byte) (distance >> 8 * i);
       }
@@ -205,6 +219,7 @@ final class Assembler {
         highest = Math.max(highest, vec.number());
       }
       case Mem mem -> broadcast = mem.broadcast();
+      case Constant one -> broadcast = one.broadcast();
     }
     // the mask belongs to the destination: reg, or the last operand of a store to a register
     boolean toLast = op.form == Op.Form.MR || op.form == Op.Form.MRI;
@@ -212,7 +227,7 @@ final class Assembler {
     if (broadcast && op.tuple != Op.Tuple.FULL) {
       throw new IllegalArgumentException(op + " cannot broadcast");
     }
-    boolean shiftsMemory = op.form == Op.Form.VMI && last instanceof Mem;
+    boolean shiftsMemory = op.form == Op.Form.VMI && !(last instanceof Vec);
     boolean evex =
         op.evexOnly
             || bits == 512
@@ -226,7 +241,11 @@ final class Assembler {
       vexPrefix(op, reg, first, last, bits);
     }
     put(op.opcode);
-    operands(reg.number(), last, evex ? op.tuple.bytes(bits, broadcast) : 1);
+    switch (last) {
+      case Vec vec -> put(0xC0 | (reg.number() & 7) << 3 | vec.number() & 7);
+      case Mem mem -> memory(reg.number(), mem, evex ? op.tuple.bytes(bits, broadcast) : 1);
+      case Constant read -> constant(reg.number(), read, op.hasImmediate() ? 1 : 0);
+    }
     if (op.hasImmediate()) {
       put(checked8(constant));
     }
@@ -263,7 +282,7 @@ final class Assembler {
    */
   private void vexPrefix(Op op, Vec reg, Vec first, Operand last, int bits) {
     int rest = (~first.number() & 15) << 3 | (bits == 256 ? 4 : 0) | op.prefix.ordinal();
-    int index = last instanceof Mem ? indexOrHighest(last) : 0;
+    int index = last instanceof Vec ? 0 : indexOrHighest(last);
     if (op.map == Op.Map.M0F && index == 0 && (baseOrLast(last) & 1) == 0) {
       put(0xC5);
       put(bit(~reg.number() >> 3, 7) | rest);
@@ -283,6 +302,7 @@ final class Assembler {
     return switch (last) {
       case Vec vec -> vec.number() >> 4;
       case Mem mem -> mem.hasIndex() ? mem.index().number() >> 3 : 0;
+      case Constant ignored -> 0;
     };
   }
 
@@ -291,6 +311,7 @@ final class Assembler {
     return switch (last) {
       case Vec vec -> vec.number() >> 3;
       case Mem mem -> mem.base().number() >> 3;
+      case Constant ignored -> 0;
     };
   }
 
@@ -307,11 +328,12 @@ final class Assembler {
 
   // ---------------------------------------------------------------- operands
 
-  private void operands(int reg, Operand last, int unit) {
-    switch (last) {
-      case Vec vec -> put(0xC0 | (reg & 7) << 3 | vec.number() & 7);
-      case Mem mem -> memory(reg, mem, unit);
-    }
+  /** A distance from the end of the instruction, which {@code after} bytes still follow. */
+  private void constant(int reg, Constant read, int after) {
+    put((reg & 7) << 3 | 5);
+    Label label = constants.computeIfAbsent(read.words(), words -> new Label());
+    fixups.add(new Fixup(size, size + 4 + after, label));
+    put32(0);
   }
 
   /** ModRM, SIB and displacement; one of 8 bits counts in units. */
@@ -465,7 +487,7 @@ final class Assembler {
   }
 
   private void distance(Label target) {
-    fixups.add(new Fixup(size, target));
+    fixups.add(new Fixup(size, size + 4, target));
     put32(0);
   }
 

@@ -29,6 +29,7 @@ enum Op {
   VPADDD(Form.RVM, Map.M0F, Prefix.P66, 0xFE, Tuple.FULL),
   VPSUBD(Form.RVM, Map.M0F, Prefix.P66, 0xFA, Tuple.FULL),
   VPMULLD(Form.RVM, Map.M0F38, Prefix.P66, 0x40, Tuple.FULL),
+  VPMAXSD(Form.RVM, Map.M0F38, Prefix.P66, 0x3D, Tuple.FULL),
   VPMADDUBSW(Form.RVM, Map.M0F38, Prefix.P66, 0x04, Tuple.VECTOR),
   VPMADDWD(Form.RVM, Map.M0F, Prefix.P66, 0xF5, Tuple.VECTOR),
   VPDPBUSD(Form.RVM, Map.M0F38, Prefix.P66, 0x50, Tuple.FULL),

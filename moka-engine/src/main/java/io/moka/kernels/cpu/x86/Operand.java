@@ -1,4 +1,4 @@
 package io.moka.kernels.cpu.x86;
 
-/** What may stand last in a vector instruction: a register or memory. */
-sealed interface Operand permits Vec, Mem {}
+/** What may stand last in a vector instruction: a register, memory or a constant. */
+sealed interface Operand permits Vec, Mem, Constant {}
