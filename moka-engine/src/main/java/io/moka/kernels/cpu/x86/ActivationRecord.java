@@ -3,8 +3,9 @@ package io.moka.kernels.cpu.x86;
 import io.moka.weights.TileLayout;
 
 /**
- * How a row of activations lies in memory, quantised to 8 bits in blocks of 32 columns. All that a
- * tile needs of a row is in one record; records follow each other.
+ * How activations lie in memory, quantised to 8 bits in blocks of 32 columns. All that a tile needs
+ * of a row is in one record. A panel of n rows has for each 32 columns the n records of the rows; a
+ * row alone is a panel of one.
  *
  * <pre>
  * 32 x i8   a = round(x 127 / max |x|)
@@ -45,8 +46,8 @@ record ActivationRecord(int subBlocks, boolean hasOffset, int bias) {
     return SUMS + 4 * subBlocks;
   }
 
-  /** Bytes of a row. */
-  long rowBytes(int columns) {
-    return (long) (columns / COLUMNS) * bytes();
+  /** Bytes of a panel. */
+  long panelBytes(int columns, int rows) {
+    return (long) (columns / COLUMNS) * rows * bytes();
   }
 }

@@ -118,10 +118,12 @@ final class CodePlanes {
   /** code |= (bits of a plane from bit {@code from} on), put above the low ones. */
   private void addHigh(Mem plane, int from, int bits, Vec code, Vec moved) {
     int to = layout.low().bits();
-    if (to >= from) {
+    if (to > from) {
       assembler.emit(Op.VPSLLD, moved, plane, to - from);
-    } else {
+    } else if (to < from) {
       assembler.emit(Op.VPSRLD, moved, plane, from - to);
+    } else {
+      assembler.emit(Op.VMOVDQU32, moved, plane);
     }
     assembler.emit(Op.VPTERNLOGD, code, moved, Constant.bytes(bits << to), Ternary.A_OR_B_AND_C);
   }

@@ -19,10 +19,10 @@ final class Int8Calls {
   private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
 
   /** Plain calls: the thread counts as in native code, so the collector need not wait for it. */
-  private static final MethodHandle QUANTISE =
+  private static final MethodHandle ROW =
       Linker.nativeLinker()
           .downcallHandle(
-              FunctionDescriptor.ofVoid(ValueLayout.ADDRESS, ValueLayout.ADDRESS, WORD));
+              FunctionDescriptor.ofVoid(ValueLayout.ADDRESS, ValueLayout.ADDRESS, WORD, WORD));
 
   private static final MethodHandle PRODUCT =
       Linker.nativeLinker()
@@ -38,7 +38,7 @@ final class Int8Calls {
   /** Bytes of the sums of one row. */
   static final long SUM_BYTES = PackedMatrix.GROUP_ROWS * (long) Float.BYTES;
 
-  private static final long TABLE_BYTES = 8 + 16L * Int8GroupCode.MAX_ROWS;
+  private static final long TABLE_BYTES = 8 + 8L * Int8GroupCode.MAX_ROWS;
 
   private final MemorySegment table;
 
@@ -47,30 +47,71 @@ final class Int8Calls {
   }
 
   /**
-   * Quantises a row.
+   * Quantises a row into a panel.
    *
    * @param functions of the weights that the row will be multiplied with
    * @param x floats
    * @param offset where the row begins in x, in bytes
    * @param columns whole blocks of 32
-   * @param records takes the records
-   * @param recordOffset where they begin, in bytes
+   * @param panel takes the records
+   * @param row which row of the panel
+   * @param rows rows of the panel
    */
   void quantise(
       Int8Functions functions,
       MemorySegment x,
       long offset,
       int columns,
+      MemorySegment panel,
+      int row,
+      int rows) {
+    MemorySegment from = x.asSlice(offset, columns * (long) Float.BYTES);
+    toPanel(functions.quantise(), functions.rec(), from, columns, panel, row, rows);
+  }
+
+  /**
+   * Copies a quantised row into a panel.
+   *
+   * @param functions for which the row was quantised
+   * @param records rows alone
+   * @param offset where the row begins in records, in bytes
+   * @param columns whole blocks of 32
+   * @param panel takes the records
+   * @param row which row of the panel
+   * @param rows rows of the panel
+   */
+  void copy(
+      Int8Functions functions,
       MemorySegment records,
-      long recordOffset) {
+      long offset,
+      int columns,
+      MemorySegment panel,
+      int row,
+      int rows) {
+    MemorySegment from = records.asSlice(offset, functions.rec().panelBytes(columns, 1));
+    toPanel(functions.copy(), functions.rec(), from, columns, panel, row, rows);
+  }
+
+  private static void toPanel(
+      MemorySegment function,
+      ActivationRecord rec,
+      MemorySegment from,
+      int columns,
+      MemorySegment panel,
+      int row,
+      int rows) {
     if (columns < ActivationRecord.COLUMNS || columns % ActivationRecord.COLUMNS != 0) {
       throw new IllegalArgumentException(columns + " columns are not whole blocks of 32");
     }
-    long blocks = columns / ActivationRecord.COLUMNS;
-    MemorySegment from = x.asSlice(offset, columns * (long) Float.BYTES);
-    MemorySegment to = writable(records).asSlice(recordOffset, functions.rec().rowBytes(columns));
+    if (rows < 1 || rows > Int8GroupCode.MAX_ROWS) {
+      throw new IllegalArgumentException(rows + " rows; a panel has 1 to 16");
+    }
+    Objects.checkIndex(row, rows);
+    MemorySegment to = writable(panel).asSlice(0, rec.panelBytes(columns, rows));
+    MemorySegment first = to.asSlice(row * (long) rec.bytes());
     try {
-      QUANTISE.invokeExact(functions.quantise(), from, to, blocks);
+      long stride = rows * (long) rec.bytes();
+      ROW.invokeExact(function, from, first, stride, (long) columns / ActivationRecord.COLUMNS);
     } catch (Throwable e) {
       throw unchecked(e);
     }
@@ -85,12 +126,11 @@ final class Int8Calls {
    * @param columns of the weights, whole blocks
    * @param next address of the group that this thread will read next, for the prefetch; need not be
    *     mapped
-   * @param activations records of the rows, made for the layout
-   * @param rowOffsets where each row's records begin in activations, in bytes
-   * @param first the first row to take
-   * @param count rows, from 1 to 16
+   * @param panel records of the rows, made for the layout
+   * @param count rows of the panel, from 1 to 16
    * @param out takes 64 sums for each row
    * @param outOffsets where each row's sums begin in out, in bytes
+   * @param first which of the offsets belongs to the first row
    */
   void product(
       Int8Functions functions,
@@ -98,12 +138,11 @@ final class Int8Calls {
       long group,
       int columns,
       long next,
-      MemorySegment activations,
-      long[] rowOffsets,
-      int first,
+      MemorySegment panel,
       int count,
       MemorySegment out,
-      long[] outOffsets) {
+      long[] outOffsets,
+      int first) {
     TileLayout layout = functions.layout();
     int blockColumns = layout.blockTiles() * TileLayout.TILE_COLUMNS;
     if (columns < blockColumns || columns % blockColumns != 0) {
@@ -116,21 +155,18 @@ final class Int8Calls {
     long stripBytes = layout.stripBytes(columns);
     MemorySegment strips = weights.asSlice(group, PackedMatrix.GROUP_STRIPS * stripBytes);
     long blocks = columns / blockColumns;
-    long recordBytes = functions.rec().rowBytes(columns);
+    MemorySegment records = panel.asSlice(0, functions.rec().panelBytes(columns, count));
     writable(out);
     for (int i = 0; i < count; i++) {
-      long row = rowOffsets[first + i];
       long sums = outOffsets[first + i];
-      Objects.checkFromIndexSize(row, recordBytes, activations.byteSize());
       Objects.checkFromIndexSize(sums, SUM_BYTES, out.byteSize());
-      table.set(WORD, 8 + 16L * i, row);
-      table.set(WORD, 16 + 16L * i, sums);
+      table.set(WORD, 8 + 8L * i, sums);
     }
-    int ahead = Int8GroupCode.blocksAhead(layout, Int8Functions.AHEAD_BYTES) - (int) blocks;
-    table.set(WORD, 0, next - strips.address() + (long) ahead * layout.blockBytes());
+    long ahead = functions.blocksAhead() - blocks;
+    table.set(WORD, 0, next - strips.address() + ahead * layout.blockBytes());
     try {
       PRODUCT.invokeExact(
-          functions.product(count), strips, stripBytes, activations, table, blocks, out);
+          functions.product(count), strips, stripBytes, records, table, blocks, out);
     } catch (Throwable e) {
       throw unchecked(e);
     }

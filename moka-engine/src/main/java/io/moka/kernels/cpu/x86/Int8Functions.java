@@ -22,15 +22,20 @@ final class Int8Functions implements AutoCloseable {
 
   private final TileLayout layout;
   private final ActivationRecord rec;
+  private final int blocksAhead;
   private final CodeMemory memory;
   private final MemorySegment quantise;
+  private final MemorySegment copy;
   private final MemorySegment[] products;
 
-  private Int8Functions(TileLayout layout, CodeMemory memory, int quantise, int[] products) {
+  private Int8Functions(
+      TileLayout layout, int blocksAhead, CodeMemory memory, int copy, int[] products) {
     this.layout = layout;
+    this.blocksAhead = blocksAhead;
     this.rec = ActivationRecord.of(layout);
     this.memory = memory;
-    this.quantise = memory.entry(quantise);
+    this.quantise = memory.entry(0);
+    this.copy = memory.entry(copy);
     this.products = new MemorySegment[products.length];
     for (int i = 0; i < products.length; i++) {
       this.products[i] = memory.entry(products[i]);
@@ -48,18 +53,22 @@ final class Int8Functions implements AutoCloseable {
       return new Unavailable("the processor or the system lacks " + missing);
     }
     Assembler assembler = new Assembler();
-    int quantise = assembler.size();
-    QuantiseCode.emit(assembler, ActivationRecord.of(layout));
+    ActivationRecord rec = ActivationRecord.of(layout);
+    QuantiseCode.emit(assembler, rec);
+    assembler.align(64);
+    int copy = assembler.size();
+    QuantiseCode.emitCopy(assembler, rec);
+    int blocksAhead = Math.max(1, aheadBytes / layout.blockBytes());
     int[] products = new int[Int8GroupCode.MAX_ROWS];
     for (int rows = 1; rows <= products.length; rows++) {
       assembler.align(64);
       products[rows - 1] = assembler.size();
-      Int8GroupCode.emit(assembler, layout, rows, aheadBytes);
+      Int8GroupCode.emit(assembler, layout, rows, blocksAhead);
     }
     return switch (CodeMemory.load(assembler.toBytes())) {
       case CodeMemory.Refused refused -> new Unavailable(refused.reason());
       case CodeMemory.Loaded loaded ->
-          new Ready(new Int8Functions(layout, loaded.memory(), quantise, products));
+          new Ready(new Int8Functions(layout, blocksAhead, loaded.memory(), copy, products));
     };
   }
 
@@ -71,8 +80,17 @@ final class Int8Functions implements AutoCloseable {
     return rec;
   }
 
+  /** Blocks from where a strip is read to where it is prefetched. */
+  int blocksAhead() {
+    return blocksAhead;
+  }
+
   MemorySegment quantise() {
     return quantise;
+  }
+
+  MemorySegment copy() {
+    return copy;
   }
 
   /** The product with a number of rows from 1 to 16. */

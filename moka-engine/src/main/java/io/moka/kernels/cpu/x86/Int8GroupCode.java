@@ -11,13 +11,13 @@ import io.moka.weights.TileLayout;
  * byte dot products.
  *
  * <pre>
- * void product(weights, stripBytes, activations, table, blocks, out)
- *   weights      the first strip of the group; the others follow at stripBytes
- *   activations  records as ActivationRecord draws them
- *   table        i64: bytes from where the last blocks are read to what should be prefetched then;
- *                for each row: i64 offset of its records in activations, i64 offset of its sums in out
- *   blocks       blocks of a strip (TileLayout), at least 1
- *   out          64 floats for each row
+ * void product(weights, stripBytes, panel, table, blocks, out)
+ *   weights     the first strip of the group; the others follow at stripBytes
+ *   panel       for each 32 columns a record of each row (ActivationRecord)
+ *   table       i64: bytes from where the last blocks are read to what should be prefetched then;
+ *               for each row: i64 offset of its sums in out
+ *   blocks      blocks of a strip (TileLayout), at least 1
+ *   out         64 floats for each row
  *
  * for each pass over 4, 2 or 1 strips            as many as there are registers for sums
  *   for each block, each of its tiles
@@ -30,9 +30,11 @@ import io.moka.weights.TileLayout;
  *           sum += dot * (scale * da);  sum += offset * (da sum(a))
  * </pre>
  *
- * <p>Rows are taken four at a time, so that four chains of dot products are under way. A lane is a
- * row of weights, and each sum is one chain over ascending columns: its bits depend neither on the
- * number of rows nor on that of strips.
+ * <p>Rows are taken four at a time, so that four chains of dot products are under way. Activations
+ * are broadcast from memory within the instruction; their addresses have no index register, with
+ * one the processor splits the instruction in two (370 against 500 GOP/s). A lane is a row of
+ * weights, and each sum is one chain over ascending columns: its bits depend neither on the number
+ * of rows nor on that of strips.
  */
 final class Int8GroupCode {
   /** Rows that one call takes at most. */
@@ -48,21 +50,24 @@ final class Int8GroupCode {
   private static final int ROWS_AT_ONCE = 4;
 
   private static final Gp[] STRIP = {Gp.RDI, Gp.RSI, Gp.R10, Gp.R11};
-  private static final Gp ACTIVATIONS = Gp.RDX;
+  private static final Gp PANEL = Gp.RDX;
   private static final Gp TABLE = Gp.RCX;
   private static final Gp BLOCKS = Gp.R8;
   private static final Gp OUT = Gp.R9;
-  private static final Gp[] ROW = {Gp.RAX, Gp.RBX, Gp.R12, Gp.R13};
-  private static final Gp TILES = Gp.R14;
-  private static final Gp AHEAD = Gp.R15;
-  private static final Gp[] SAVED = {Gp.RBX, Gp.R12, Gp.R13, Gp.R14, Gp.R15};
+  private static final Gp TEMPORARY = Gp.RAX;
+  private static final Gp TILES = Gp.RBX;
+  private static final Gp AHEAD = Gp.R12;
+  private static final Gp[] SAVED = {Gp.RBX, Gp.R12};
+
+  /** Where PANEL points in a block of it: short displacements reach 512 bytes to either side. */
+  private static final int PANEL_BIAS = 256;
 
   /** The frame: the halves of each strip's super-block as floats, then the slots. */
   private static final int SLOTS = STRIPS * BlockScales.HEADER_FLOAT_BYTES;
 
   private static final Mem BASE_SLOT = Mem.at(Gp.RSP, SLOTS);
   private static final Mem STRIDE_SLOT = Mem.at(Gp.RSP, SLOTS + 8);
-  private static final Mem ACTIVATIONS_SLOT = Mem.at(Gp.RSP, SLOTS + 16);
+  private static final Mem PANEL_SLOT = Mem.at(Gp.RSP, SLOTS + 16);
   private static final Mem BLOCKS_SLOT = Mem.at(Gp.RSP, SLOTS + 24);
   private static final Mem LAST_BLOCKS_SLOT = Mem.at(Gp.RSP, SLOTS + 32);
   private static final Mem PASSES_SLOT = Mem.at(Gp.RSP, SLOTS + 40);
@@ -100,14 +105,9 @@ final class Int8GroupCode {
     return Integer.highestOneBit(Math.min(STRIPS, SUMS / rows));
   }
 
-  /** Blocks from where a strip is read to where it is prefetched. */
-  static int blocksAhead(TileLayout layout, int bytes) {
-    return Math.max(1, bytes / layout.blockBytes());
-  }
-
-  /** Writes the function for a number of rows. */
-  static void emit(Assembler assembler, TileLayout layout, int rows, int aheadBytes) {
-    new Int8GroupCode(assembler, layout, rows, blocksAhead(layout, aheadBytes)).function();
+  /** Writes the function for a number of rows; it prefetches some blocks ahead. */
+  static void emit(Assembler assembler, TileLayout layout, int rows, int blocksAhead) {
+    new Int8GroupCode(assembler, layout, rows, blocksAhead).function();
   }
 
   private static Vec[] registers(int first, int count) {
@@ -130,9 +130,10 @@ final class Int8GroupCode {
     }
     assembler.alu(Alu.SUB, Gp.RSP, FRAME_BYTES);
     assembler.alu(Alu.AND, Gp.RSP, -64);
+    assembler.alu(Alu.ADD, PANEL, PANEL_BIAS);
     assembler.store(BASE_SLOT, STRIP[0]);
     assembler.store(STRIDE_SLOT, STRIP[1]);
-    assembler.store(ACTIVATIONS_SLOT, ACTIVATIONS);
+    assembler.store(PANEL_SLOT, PANEL);
     assembler.store(BLOCKS_SLOT, BLOCKS);
     planes.prepare();
     if (strips == STRIPS) {
@@ -150,38 +151,35 @@ final class Int8GroupCode {
   }
 
   private void passes() {
-    assembler.move32(Gp.RAX, STRIPS / strips);
-    assembler.store(PASSES_SLOT, Gp.RAX);
+    assembler.move32(TEMPORARY, STRIPS / strips);
+    assembler.store(PASSES_SLOT, TEMPORARY);
     Label next = assembler.here();
     pass();
-    assembler.load(Gp.RAX, STRIDE_SLOT);
-    assembler.shiftLeft(Gp.RAX, Integer.numberOfTrailingZeros(strips));
+    assembler.load(TEMPORARY, STRIDE_SLOT);
+    assembler.shiftLeft(TEMPORARY, Integer.numberOfTrailingZeros(strips));
     assembler.load(STRIP[0], BASE_SLOT);
-    assembler.alu(Alu.ADD, STRIP[0], Gp.RAX);
+    assembler.alu(Alu.ADD, STRIP[0], TEMPORARY);
     assembler.store(BASE_SLOT, STRIP[0]);
-    assembler.load(ACTIVATIONS, ACTIVATIONS_SLOT);
+    assembler.load(PANEL, PANEL_SLOT);
     assembler.alu(Alu.ADD, OUT, strips * TileLayout.VECTOR_BYTES);
-    assembler.load(Gp.RAX, PASSES_SLOT);
-    assembler.alu(Alu.SUB, Gp.RAX, 1);
-    assembler.store(PASSES_SLOT, Gp.RAX);
+    assembler.load(TEMPORARY, PASSES_SLOT);
+    assembler.alu(Alu.SUB, TEMPORARY, 1);
+    assembler.store(PASSES_SLOT, TEMPORARY);
     assembler.jump(Condition.NOT_EQUAL, next);
   }
 
   /** The strips from STRIP[0] on. */
   private void pass() {
     if (strips > 1) {
-      assembler.load(Gp.RAX, STRIDE_SLOT);
+      assembler.load(TEMPORARY, STRIDE_SLOT);
       for (int s = 1; s < strips; s++) {
-        assembler.address(STRIP[s], Mem.at(STRIP[s - 1], Gp.RAX, 0));
+        assembler.address(STRIP[s], Mem.at(STRIP[s - 1], TEMPORARY, 0));
       }
     }
     for (int s = 0; s < strips; s++) {
       for (int row = 0; row < rows; row++) {
         assembler.emit(Op.VPXORD, sum(s, row), sum(s, row), sum(s, row));
       }
-    }
-    if (rows <= ROWS_AT_ONCE) {
-      loadRows(0, rows);
     }
     assembler.load(BLOCKS, BLOCKS_SLOT);
     assembler.move32(AHEAD, blocksAhead * layout.blockBytes());
@@ -191,9 +189,9 @@ final class Int8GroupCode {
       blocks();
     }
     for (int row = 0; row < rows; row++) {
-      assembler.load(Gp.RAX, outOffset(row));
+      assembler.load(TEMPORARY, outOffset(row));
       for (int s = 0; s < strips; s++) {
-        Mem to = Mem.at(OUT, Gp.RAX, s * TileLayout.VECTOR_BYTES);
+        Mem to = Mem.at(OUT, TEMPORARY, s * TileLayout.VECTOR_BYTES);
         assembler.emit(Op.VMOVUPS_STORE, to, sum(s, row));
       }
     }
@@ -205,14 +203,14 @@ final class Int8GroupCode {
     Label last = new Label();
     Label end = new Label();
     // the last blocks: min(blocks, blocksAhead)
-    assembler.move32(Gp.R14, blocksAhead);
+    assembler.move32(TEMPORARY, blocksAhead);
     assembler.alu(Alu.SUB, BLOCKS, blocksAhead);
     assembler.jump(Condition.GREATER, start);
-    assembler.load(Gp.R14, BLOCKS_SLOT);
-    assembler.store(LAST_BLOCKS_SLOT, Gp.R14);
+    assembler.load(TEMPORARY, BLOCKS_SLOT);
+    assembler.store(LAST_BLOCKS_SLOT, TEMPORARY);
     assembler.jump(last);
     assembler.bind(start);
-    assembler.store(LAST_BLOCKS_SLOT, Gp.R14);
+    assembler.store(LAST_BLOCKS_SLOT, TEMPORARY);
     Label again = assembler.here();
     blocks();
     assembler.bind(last);
@@ -268,50 +266,41 @@ final class Int8GroupCode {
       }
       assembler.alu(Alu.ADD, STRIP[s], layout.tileBytes());
     }
-    assembler.alu(Alu.ADD, ACTIVATIONS, rec.bytes());
+    assembler.alu(Alu.ADD, PANEL, rows * rec.bytes());
   }
 
   private void multiply(int strip, int sub, int first, int count) {
-    if (rows > ROWS_AT_ONCE) {
-      loadRows(first, count);
-    }
     int sumOffset = ActivationRecord.SUMS + 4 * sub;
     for (int i = 0; i < count; i++) {
       if (layout.scales().hasOffset()) {
         assembler.emit(Op.VPXORD, dots[i], dots[i], dots[i]);
       } else {
-        assembler.emit(Op.VPBROADCASTD, dots[i], activation(i, sumOffset));
+        assembler.emit(Op.VPBROADCASTD, dots[i], activation(first + i, sumOffset));
       }
     }
     int quads = CodePlanes.QUADS / layout.subBlocks();
     for (int q = sub * quads; q < (sub + 1) * quads; q++) {
       for (int i = 0; i < count; i++) {
-        assembler.emit(Op.VPDPBUSD, dots[i], codes[q], activation(i, 4 * q).toAllLanes());
+        assembler.emit(Op.VPDPBUSD, dots[i], codes[q], activation(first + i, 4 * q).toAllLanes());
       }
     }
     for (int i = 0; i < count; i++) {
       Vec sum = sum(strip, first + i);
       assembler.emit(Op.VCVTDQ2PS, dots[i], dots[i]);
       assembler.emit(
-          Op.VMULPS, FACTOR, SCALE, activation(i, ActivationRecord.SCALE).toAllLanes());
+          Op.VMULPS, FACTOR, SCALE, activation(first + i, ActivationRecord.SCALE).toAllLanes());
       assembler.emit(Op.VFMADD231PS, sum, dots[i], FACTOR);
       if (layout.scales().hasOffset()) {
-        assembler.emit(Op.VFMADD231PS, sum, OFFSET, activation(i, sumOffset).toAllLanes());
+        assembler.emit(Op.VFMADD231PS, sum, OFFSET, activation(first + i, sumOffset).toAllLanes());
       }
     }
   }
 
-  private static Mem activation(int i, int offset) {
-    return Mem.at(ACTIVATIONS, ROW[i], offset);
-  }
-
-  private void loadRows(int first, int count) {
-    for (int i = 0; i < count; i++) {
-      assembler.load(ROW[i], Mem.at(TABLE, 8 + 16 * (first + i)));
-    }
+  private Mem activation(int row, int offset) {
+    return Mem.at(PANEL, row * rec.bytes() + offset - PANEL_BIAS);
   }
 
   private static Mem outOffset(int row) {
-    return Mem.at(TABLE, 16 + 16 * row);
+    return Mem.at(TABLE, 8 + 8 * row);
   }
 }

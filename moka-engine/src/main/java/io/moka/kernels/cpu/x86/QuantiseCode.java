@@ -5,22 +5,25 @@ import io.moka.kernels.cpu.x86.Assembler.Condition;
 import io.moka.kernels.cpu.x86.Assembler.Label;
 
 /**
- * Quantises a row to 8 bits.
+ * Quantises a row to 8 bits, or copies one that is, into the records of a panel, stride bytes apart.
  *
  * <pre>
- * void quantise(x, records, blocks)
+ * void quantise(x, records, stride, blocks)
  *
  * for each block of 32 columns
  *   amax = max |x|                        compared as integers, so that a NaN stays
  *   da = amax / 127
  *   a = round(x * (127 / amax))           half to even; zero where amax counts as zero
  *   for each sub-block: sum(a)
+ *
+ * void copy(records, to, stride, blocks)         from a row alone
  * </pre>
  */
 final class QuantiseCode {
   private static final Gp X = Gp.RDI;
   private static final Gp RECORDS = Gp.RSI;
-  private static final Gp BLOCKS = Gp.RDX;
+  private static final Gp STRIDE = Gp.RDX;
+  private static final Gp BLOCKS = Gp.RCX;
   private static final Vec LOW = Vec.zmm(0);
   private static final Vec HIGH = Vec.zmm(1);
   private static final Vec MAX = Vec.zmm(2);
@@ -35,7 +38,25 @@ final class QuantiseCode {
 
   private QuantiseCode() {}
 
-  /** Writes the function for records of a kind. */
+  /** Writes the copying function. */
+  static void emitCopy(Assembler assembler, ActivationRecord rec) {
+    Vec front = LOW.as(256);
+    Vec back = HIGH.as(128);
+    int backOffset = rec.bytes() - 16;
+    Label block = assembler.here();
+    assembler.emit(Op.VMOVDQU32, front, Mem.at(X, 0));
+    assembler.emit(Op.VMOVDQU32, back, Mem.at(X, backOffset));
+    assembler.emit(Op.VMOVDQU32_STORE, Mem.at(RECORDS, 0), front);
+    assembler.emit(Op.VMOVDQU32_STORE, Mem.at(RECORDS, backOffset), back);
+    assembler.alu(Alu.ADD, X, rec.bytes());
+    assembler.alu(Alu.ADD, RECORDS, STRIDE);
+    assembler.alu(Alu.SUB, BLOCKS, 1);
+    assembler.jump(Condition.NOT_EQUAL, block);
+    assembler.vzeroupper();
+    assembler.ret();
+  }
+
+  /** Writes the quantising function. */
   static void emit(Assembler assembler, ActivationRecord rec) {
     assembler.emit(Op.VBROADCASTSS, LARGEST, Constant.one(127f));
     Label block = assembler.here();
@@ -64,7 +85,7 @@ final class QuantiseCode {
       sum(assembler, rec, HIGH, ActivationRecord.SUMS + 4);
     }
     assembler.alu(Alu.ADD, X, ActivationRecord.COLUMNS * Float.BYTES);
-    assembler.alu(Alu.ADD, RECORDS, rec.bytes());
+    assembler.alu(Alu.ADD, RECORDS, STRIDE);
     assembler.alu(Alu.SUB, BLOCKS, 1);
     assembler.jump(Condition.NOT_EQUAL, block);
     assembler.vzeroupper();

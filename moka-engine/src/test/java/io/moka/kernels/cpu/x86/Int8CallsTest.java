@@ -13,6 +13,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -66,42 +67,41 @@ class Int8CallsTest {
     MemorySegment weights = arena.allocate(groups * groupBytes, 64);
     PackedOracle.fill(layout, weights, columns, random);
     PackedOracle oracle = new PackedOracle(layout, weights, columns);
-    long recordBytes = functions.rec().rowBytes(columns);
+    long rowBytes = functions.rec().panelBytes(columns, 1);
     MemorySegment x = arena.allocate(columns * 4L, 4);
-    MemorySegment records = arena.allocate(ROWS * recordBytes, 4);
+    MemorySegment records = arena.allocate(ROWS * rowBytes, 4);
+    MemorySegment panel = arena.allocate(ROWS * rowBytes, 4);
+    MemorySegment again = arena.allocate(ROWS * rowBytes, 4);
+    float[][] values = new float[ROWS][];
     float[][] expected = new float[ROWS][groups * PackedMatrix.GROUP_ROWS];
-    long[] rows = new long[ROWS];
     long[] outs = new long[ROWS];
     for (int row = 0; row < ROWS; row++) {
-      float[] values = row(columns, random);
-      PackedOracle.Quantised quantised = new PackedOracle.Quantised(values);
+      values[row] = row(columns, random);
+      PackedOracle.Quantised quantised = new PackedOracle.Quantised(values[row]);
       for (int i = 0; i < expected[row].length; i++) {
         expected[row][i] = oracle.product(i, quantised);
       }
-      MemorySegment.copy(values, 0, x, ValueLayout.JAVA_FLOAT, 0, columns);
-      // neither rows nor results need be in order
-      rows[row] = (row * 7 % ROWS) * recordBytes;
+      MemorySegment.copy(values[row], 0, x, ValueLayout.JAVA_FLOAT, 0, columns);
+      calls.quantise(functions, x, 0, columns, records.asSlice(row * rowBytes), 0, 1);
+      // results need not be in order
       outs[row] = (row * 5 % ROWS) * (Int8Calls.SUM_BYTES + 4);
-      calls.quantise(functions, x, 0, columns, records, rows[row]);
     }
     MemorySegment out = arena.allocate(ROWS * (Int8Calls.SUM_BYTES + 4), 4);
     for (int count = 1; count <= ROWS; count++) {
+      int first = ROWS - count;
+      for (int row = 0; row < count; row++) {
+        calls.copy(functions, records, (first + row) * rowBytes, columns, panel, row, count);
+        MemorySegment.copy(values[first + row], 0, x, ValueLayout.JAVA_FLOAT, 0, columns);
+        calls.quantise(functions, x, 0, columns, again, row, count);
+      }
+      assertThat(panel.asSlice(0, count * rowBytes).mismatch(again.asSlice(0, count * rowBytes)))
+          .as("copied against quantised in place")
+          .isEqualTo(-1);
       for (int group = 0; group < groups; group++) {
         fill(out);
+        long at = group * groupBytes;
         long next = weights.address() + (1 - group) * groupBytes;
-        int first = ROWS - count;
-        calls.product(
-            functions,
-            weights,
-            group * groupBytes,
-            columns,
-            next,
-            records,
-            rows,
-            first,
-            count,
-            out,
-            outs);
+        calls.product(functions, weights, at, columns, next, panel, count, out, outs, first);
         for (int row = 0; row < ROWS; row++) {
           for (int i = 0; i <= PackedMatrix.GROUP_ROWS; i++) {
             boolean written = row >= first && i < PackedMatrix.GROUP_ROWS;
@@ -143,5 +143,124 @@ class Int8CallsTest {
       }
     }
     return values;
+  }
+
+  /** What machine code would not notice. */
+  @Test
+  void refusesWhatDoesNotFit() {
+    try (Int8Functions functions = functions(WeightFormat.Q4_0)) {
+      long group = PackedMatrix.GROUP_STRIPS * functions.layout().stripBytes(64);
+      MemorySegment weights = arena.allocate(group, 64);
+      MemorySegment panel = arena.allocate(functions.rec().panelBytes(64, 2), 4);
+      MemorySegment out = arena.allocate(2 * Int8Calls.SUM_BYTES, 4);
+      Product good = new Product(functions, weights, 0, 64, panel, 2, out, 0, 256);
+      good.run();
+      assertOutOfBounds(new Product(functions, weights, 64, 64, panel, 2, out, 0, 256));
+      assertOutOfBounds(new Product(functions, weights, -64, 64, panel, 2, out, 0, 256));
+      assertOutOfBounds(new Product(functions, weights, 0, 96, panel, 2, out, 0, 256));
+      assertOutOfBounds(new Product(functions, weights, 0, 64, panel, 3, out, 0, 256));
+      assertOutOfBounds(new Product(functions, weights, 0, 64, panel, 2, out, 0, 260));
+      assertOutOfBounds(new Product(functions, weights, 0, 64, panel, 2, out, -4, 256));
+      assertRefused(new Product(functions, weights, 0, 64, panel, 0, out, 0, 256));
+      assertRefused(new Product(functions, weights, 0, 64, panel, 17, out, 0, 256));
+      assertRefused(new Product(functions, weights, 0, 0, panel, 2, out, 0, 256));
+      assertRefused(new Product(functions, weights, 0, 48, panel, 2, out, 0, 256));
+      assertRefused(new Product(functions, weights, 0, 64, panel, 2, out.asReadOnly(), 0, 256));
+      MemorySegment heap = MemorySegment.ofArray(new long[(int) group / 8]);
+      assertRefused(new Product(functions, heap, 0, 64, panel, 2, out, 0, 256));
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> calls.quantise(functions, out, 0, 33, panel, 0, 1));
+      assertThatThrownBy(() -> calls.quantise(functions, out, 300, 64, panel, 0, 1))
+          .isInstanceOf(IndexOutOfBoundsException.class);
+      assertThatThrownBy(() -> calls.quantise(functions, out, 0, 64, panel, 2, 2))
+          .isInstanceOf(IndexOutOfBoundsException.class);
+      assertThatThrownBy(() -> calls.copy(functions, panel, 100, 64, out, 0, 1))
+          .isInstanceOf(IndexOutOfBoundsException.class);
+    }
+  }
+
+  @Test
+  void refusesMemoryThatIsGone() {
+    try (Int8Functions functions = functions(WeightFormat.Q4_0)) {
+      Arena gone = Arena.ofShared();
+      long group = PackedMatrix.GROUP_STRIPS * functions.layout().stripBytes(32);
+      MemorySegment weights = gone.allocate(group, 64);
+      MemorySegment panel = arena.allocate(functions.rec().panelBytes(32, 1), 4);
+      MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
+      gone.close();
+      Product late = new Product(functions, weights, 0, 32, panel, 1, out, 0, 0);
+      assertThatIllegalStateException().isThrownBy(late::run);
+    }
+  }
+
+  @Test
+  void refusesFunctionsThatAreGone() {
+    Int8Functions functions = functions(WeightFormat.Q4_0);
+    long group = PackedMatrix.GROUP_STRIPS * functions.layout().stripBytes(32);
+    MemorySegment weights = arena.allocate(group, 64);
+    MemorySegment panel = arena.allocate(functions.rec().panelBytes(32, 1), 4);
+    MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
+    functions.close();
+    Product late = new Product(functions, weights, 0, 32, panel, 1, out, 0, 0);
+    assertThatIllegalStateException().isThrownBy(late::run);
+  }
+
+  @Test
+  void aNumberThatIsNotFiniteStaysSo() {
+    try (Int8Functions functions = functions(WeightFormat.Q8_0)) {
+      TileLayout layout = functions.layout();
+      MemorySegment weights = arena.allocate(4 * layout.stripBytes(64), 64);
+      PackedOracle.fill(layout, weights, 64, new SplittableRandom(1));
+      MemorySegment panel = arena.allocate(functions.rec().panelBytes(64, 1), 4);
+      MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
+      for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
+        MemorySegment x = arena.allocate(256, 4);
+        x.set(ValueLayout.JAVA_FLOAT, 40 * 4, bad);
+        calls.quantise(functions, x, 0, 64, panel, 0, 1);
+        new Product(functions, weights, 0, 64, panel, 1, out, 0, 0).run();
+        assertThat(Float.isFinite(out.get(ValueLayout.JAVA_FLOAT, 0))).isFalse();
+      }
+    }
+  }
+
+  @Test
+  void saysWhatTheProcessorLacks() {
+    TileLayout layout = WeightFormat.Q8_0.tiles().orElseThrow();
+    CpuFeatures old = new CpuFeatures(Set.of(CpuFeatures.Feature.AVX2), 6, 79);
+    assertThat(Int8Functions.load(layout, old))
+        .isEqualTo(
+            new Int8Functions.Unavailable(
+                "the processor or the system lacks AVX512BW, AVX512DQ, AVX512F, AVX512VL,"
+                    + " AVX512_VNNI, F16C, FMA"));
+  }
+
+  private static void assertOutOfBounds(Product product) {
+    assertThatThrownBy(product::run).isInstanceOf(IndexOutOfBoundsException.class);
+  }
+
+  private static void assertRefused(Product product) {
+    assertThatIllegalArgumentException().isThrownBy(product::run);
+  }
+
+  /** A call, with one thing wrong. */
+  private record Product(
+      Int8Functions functions,
+      MemorySegment weights,
+      long group,
+      int columns,
+      MemorySegment panel,
+      int count,
+      MemorySegment out,
+      long firstOut,
+      long lastOut) {
+    void run() {
+      try (Arena own = Arena.ofConfined()) {
+        long[] outs = new long[17];
+        outs[0] = firstOut;
+        outs[1] = lastOut;
+        new Int8Calls(own)
+            .product(functions, weights, group, columns, 0, panel, count, out, outs, 0);
+      }
+    }
   }
 }
