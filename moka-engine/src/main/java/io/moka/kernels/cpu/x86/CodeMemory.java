@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
 import java.util.Locale;
 
 /**
@@ -100,6 +101,11 @@ final class CodeMemory implements AutoCloseable {
    */
   MemorySegment entry(int offset) {
     return code.asSlice(offset);
+  }
+
+  /** Where functions begin. */
+  MemorySegment[] entries(int[] offsets) {
+    return Arrays.stream(offsets).mapToObj(this::entry).toArray(MemorySegment[]::new);
   }
 
   @Override

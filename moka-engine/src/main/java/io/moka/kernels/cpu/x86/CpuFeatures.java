@@ -47,6 +47,16 @@ record CpuFeatures(Set<Feature> present, int family, int model) {
           Feature.F16C,
           Feature.FMA);
 
+  /** What the kernels of 512 bits with floats alone need. */
+  static final Set<Feature> FLOAT_512 =
+      Set.of(
+          Feature.AVX512F,
+          Feature.AVX512DQ,
+          Feature.AVX512BW,
+          Feature.AVX512VL,
+          Feature.F16C,
+          Feature.FMA);
+
   /** Registers of a leaf of cpuid. */
   record Leaf(int eax, int ebx, int ecx, int edx) {
     static final Leaf ABSENT = new Leaf(0, 0, 0, 0);

@@ -2,7 +2,6 @@ package io.moka.kernels.cpu.x86;
 
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.TileLayout;
-import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
@@ -11,9 +10,8 @@ import java.lang.invoke.MethodHandle;
 import java.util.Objects;
 
 /**
- * The only way into the functions of {@link Int8Functions}: checks every size and offset first, since
- * machine code checks nothing. The linker keeps the segments alive during a call and refuses those
- * that are not. One instance for each thread.
+ * The only way into {@link Int8Functions}: checks every size and offset first, since machine code
+ * checks nothing. The linker keeps the segments alive during a call and refuses those that are not.
  */
 final class Int8Calls {
   private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
@@ -28,90 +26,89 @@ final class Int8Calls {
       Linker.nativeLinker()
           .downcallHandle(
               FunctionDescriptor.ofVoid(
-                  ValueLayout.ADDRESS,
-                  WORD,
-                  ValueLayout.ADDRESS,
-                  ValueLayout.ADDRESS,
-                  WORD,
-                  ValueLayout.ADDRESS));
+                  ValueLayout.ADDRESS, WORD, ValueLayout.ADDRESS, WORD, WORD, ValueLayout.ADDRESS));
 
   /** Bytes of the sums of one row. */
   static final long SUM_BYTES = PackedMatrix.GROUP_ROWS * (long) Float.BYTES;
 
-  private static final long TABLE_BYTES = 8 + 8L * Int8GroupCode.MAX_ROWS;
-
-  private final MemorySegment table;
-
-  Int8Calls(Arena arena) {
-    table = arena.allocate(TABLE_BYTES, 64);
-  }
+  private Int8Calls() {}
 
   /**
-   * Quantises a row into a panel.
+   * Quantises columns of a row into a panel.
    *
    * @param functions of the weights that the row will be multiplied with
    * @param x floats
-   * @param offset where the row begins in x, in bytes
-   * @param columns whole blocks of 32
-   * @param panel takes the records
+   * @param from where these columns begin in x, in bytes
+   * @param firstBlock the first block of 32 columns
+   * @param blocks blocks of 32 columns, at least 1
+   * @param panel memory of the panel
+   * @param at where the panel begins, in bytes
    * @param row which row of the panel
    * @param rows rows of the panel
    */
-  void quantise(
+  static void quantise(
       Int8Functions functions,
       MemorySegment x,
-      long offset,
-      int columns,
+      long from,
+      int firstBlock,
+      int blocks,
       MemorySegment panel,
+      long at,
       int row,
       int rows) {
-    MemorySegment from = x.asSlice(offset, columns * (long) Float.BYTES);
-    toPanel(functions.quantise(), functions.rec(), from, columns, panel, row, rows);
+    MemorySegment floats = x.asSlice(from, blocks * (long) ActivationRecord.COLUMNS * Float.BYTES);
+    ActivationRecord rec = functions.rec();
+    toPanel(functions.quantise(), rec, floats, firstBlock, blocks, panel, at, row, rows);
   }
 
   /**
    * Copies a quantised row into a panel.
    *
    * @param functions for which the row was quantised
-   * @param records rows alone
-   * @param offset where the row begins in records, in bytes
-   * @param columns whole blocks of 32
-   * @param panel takes the records
+   * @param records panels of one row
+   * @param from where the row's begins, in bytes
+   * @param blocks blocks of 32 columns, at least 1
+   * @param panel memory of the panel
+   * @param at where the panel begins, in bytes
    * @param row which row of the panel
    * @param rows rows of the panel
    */
-  void copy(
+  static void copy(
       Int8Functions functions,
       MemorySegment records,
-      long offset,
-      int columns,
+      long from,
+      int blocks,
       MemorySegment panel,
+      long at,
       int row,
       int rows) {
-    MemorySegment from = records.asSlice(offset, functions.rec().panelBytes(columns, 1));
-    toPanel(functions.copy(), functions.rec(), from, columns, panel, row, rows);
+    ActivationRecord rec = functions.rec();
+    MemorySegment one = records.asSlice(from, blocks * (long) rec.bytes());
+    toPanel(functions.copy(), rec, one, 0, blocks, panel, at, row, rows);
   }
 
   private static void toPanel(
       MemorySegment function,
       ActivationRecord rec,
       MemorySegment from,
-      int columns,
+      int firstBlock,
+      int blocks,
       MemorySegment panel,
+      long at,
       int row,
       int rows) {
-    if (columns < ActivationRecord.COLUMNS || columns % ActivationRecord.COLUMNS != 0) {
-      throw new IllegalArgumentException(columns + " columns are not whole blocks of 32");
-    }
-    if (rows < 1 || rows > Int8GroupCode.MAX_ROWS) {
+    if (rows < 1 || rows > GroupCode.MAX_ROWS) {
       throw new IllegalArgumentException(rows + " rows; a panel has 1 to 16");
     }
+    if (firstBlock < 0 || blocks < 1) {
+      throw new IllegalArgumentException(blocks + " blocks from " + firstBlock + " on");
+    }
     Objects.checkIndex(row, rows);
-    MemorySegment to = writable(panel).asSlice(0, rec.panelBytes(columns, rows));
-    MemorySegment first = to.asSlice(row * (long) rec.bytes());
+    long stride = rows * (long) rec.bytes();
+    MemorySegment to = writable(panel).asSlice(at, (firstBlock + (long) blocks) * stride);
+    MemorySegment first = to.asSlice(firstBlock * stride + row * (long) rec.bytes());
     try {
-      long stride = rows * (long) rec.bytes();
-      ROW.invokeExact(function, from, first, stride, (long) columns / ActivationRecord.COLUMNS);
+      ROW.invokeExact(function, from, first, stride, (long) blocks);
     } catch (Throwable e) {
       throw unchecked(e);
     }
@@ -126,60 +123,55 @@ final class Int8Calls {
    * @param columns of the weights, whole blocks
    * @param next address of the group that this thread will read next, for the prefetch; need not be
    *     mapped
-   * @param panel records of the rows, made for the layout
-   * @param count rows of the panel, from 1 to 16
+   * @param panel memory of the panel of the rows
+   * @param at where the panel begins, in bytes
+   * @param rows rows of the panel, from 1 to 16
    * @param out takes 64 sums for each row
-   * @param outOffsets where each row's sums begin in out, in bytes
-   * @param first which of the offsets belongs to the first row
+   * @param to where the sums begin, in bytes
    */
-  void product(
+  static void product(
       Int8Functions functions,
       MemorySegment weights,
       long group,
       int columns,
       long next,
       MemorySegment panel,
-      int count,
+      long at,
+      int rows,
       MemorySegment out,
-      long[] outOffsets,
-      int first) {
+      long to) {
     TileLayout layout = functions.layout();
     int blockColumns = layout.blockTiles() * TileLayout.TILE_COLUMNS;
     if (columns < blockColumns || columns % blockColumns != 0) {
       throw new IllegalArgumentException(
           columns + " columns are not whole blocks of " + blockColumns);
     }
-    if (count < 1 || count > Int8GroupCode.MAX_ROWS) {
-      throw new IllegalArgumentException(count + " rows; a call takes 1 to 16");
+    if (rows < 1 || rows > GroupCode.MAX_ROWS) {
+      throw new IllegalArgumentException(rows + " rows; a call takes 1 to 16");
     }
     long stripBytes = layout.stripBytes(columns);
-    MemorySegment strips = weights.asSlice(group, PackedMatrix.GROUP_STRIPS * stripBytes);
     long blocks = columns / blockColumns;
-    MemorySegment records = panel.asSlice(0, functions.rec().panelBytes(columns, count));
-    writable(out);
-    for (int i = 0; i < count; i++) {
-      long sums = outOffsets[first + i];
-      Objects.checkFromIndexSize(sums, SUM_BYTES, out.byteSize());
-      table.set(WORD, 8 + 8L * i, sums);
-    }
-    long ahead = functions.blocksAhead() - blocks;
-    table.set(WORD, 0, next - strips.address() + ahead * layout.blockBytes());
+    MemorySegment strips = weights.asSlice(group, PackedMatrix.GROUP_STRIPS * stripBytes);
+    MemorySegment records = panel.asSlice(at, functions.rec().panelBytes(columns, rows));
+    MemorySegment sums = writable(out).asSlice(to, rows * SUM_BYTES);
+    long ahead =
+        next - strips.address() + (functions.blocksAhead() - blocks) * layout.blockBytes();
     try {
       PRODUCT.invokeExact(
-          functions.product(count), strips, stripBytes, records, table, blocks, out);
+          functions.product(rows), strips, stripBytes, records, ahead, blocks, sums);
     } catch (Throwable e) {
       throw unchecked(e);
     }
   }
 
-  private static MemorySegment writable(MemorySegment segment) {
+  static MemorySegment writable(MemorySegment segment) {
     if (segment.isReadOnly()) {
       throw new IllegalArgumentException("results cannot go to read-only memory");
     }
     return segment;
   }
 
-  private static RuntimeException unchecked(Throwable thrown) {
+  static RuntimeException unchecked(Throwable thrown) {
     return switch (thrown) {
       case RuntimeException e -> e;
       case Error e -> throw e;

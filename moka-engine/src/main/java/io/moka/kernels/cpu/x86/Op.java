@@ -55,6 +55,7 @@ enum Op {
   VPMOVZXBD(Form.RM, Map.M0F38, Prefix.P66, 0x31, Tuple.QUARTER),
   VPMOVSXBD(Form.RM, Map.M0F38, Prefix.P66, 0x21, Tuple.QUARTER),
   VPMOVZXWD(Form.RM, Map.M0F38, Prefix.P66, 0x33, Tuple.HALF),
+  VPMOVDW(Form.MR, Map.M0F38, Prefix.PF3, 0x33, Tuple.HALF, Flag.EVEX_ONLY),
   VPMOVSDB_STORE(Form.MR, Map.M0F38, Prefix.PF3, 0x21, Tuple.QUARTER, Flag.EVEX_ONLY),
 
   VPSHUFB(Form.RVM, Map.M0F38, Prefix.P66, 0x00, Tuple.VECTOR),

@@ -102,7 +102,8 @@ final class EncodingRecorder {
     // as swaps the operands of a move between low registers where that saves a byte
     memory |= op == Op.VMOVUPS || op == Op.VMOVDQU32;
     boolean broadcast = evex && memory && op.tuple == Op.Tuple.FULL && random.nextBoolean();
-    boolean masked = evex && !store && random.nextInt(4) == 0;
+    boolean toMemory = store || op == Op.VPMOVDW && memory;
+    boolean masked = evex && !toMemory && random.nextInt(4) == 0;
 
     String wide = register(bits, evex);
     String first = register(bits, evex);

@@ -9,6 +9,7 @@ import java.lang.foreign.ValueLayout;
 /** Runs every kernel between forbidden pages; the process of {@link GuardPagesTest}. */
 final class GuardedRun {
   private static final int[] BLOCKS = {1, 2, 5, 16};
+  private static final int[] COLUMNS = {1, 2, 3, 37, 200, 513};
 
   private GuardedRun() {}
 
@@ -19,40 +20,78 @@ final class GuardedRun {
     }
     CpuFeatures features = ((CpuFeatures.Found) CpuFeatures.detect()).features();
     WeightFormat format = WeightFormat.valueOf(arguments[0]);
-    TileLayout layout = format.tiles().orElseThrow();
     int calls = 0;
-    try (Int8Functions functions =
-        ((Int8Functions.Ready) Int8Functions.load(layout, features)).functions()) {
-      for (boolean atEnd : new boolean[] {true, false}) {
-        for (int blocks : BLOCKS) {
-          for (int rows = 1; rows <= Int8GroupCode.MAX_ROWS; rows++) {
-            run(functions, blocks * format.blockElements(), rows, atEnd);
-            calls++;
-          }
-        }
-      }
+    for (boolean atEnd : new boolean[] {true, false}) {
+      calls +=
+          format.isQuantised() ? quantised(format, features, atEnd) : floats(format, features, atEnd);
     }
     System.out.println(calls + " products");
   }
 
-  private static void run(Int8Functions functions, int columns, int rows, boolean atEnd) {
+  private static int quantised(WeightFormat format, CpuFeatures features, boolean atEnd) {
+    TileLayout layout = format.tiles().orElseThrow();
+    int calls = 0;
+    try (Int8Functions functions =
+        ((Availability.Ready<Int8Functions>) Int8Functions.load(layout, features)).value()) {
+      for (int blocks : BLOCKS) {
+        for (int rows = 1; rows <= GroupCode.MAX_ROWS; rows++) {
+          quantised(functions, blocks * format.blockElements(), rows, atEnd);
+          calls++;
+        }
+      }
+    }
+    return calls;
+  }
+
+  private static void quantised(Int8Functions functions, int columns, int rows, boolean atEnd) {
     try (GuardedArena arena = new GuardedArena(atEnd)) {
-      Int8Calls calls = new Int8Calls(arena);
+      int tiles = columns / TileLayout.TILE_COLUMNS;
       long group = PackedMatrix.GROUP_STRIPS * functions.layout().stripBytes(columns);
       MemorySegment weights = arena.allocate(group, 64);
       MemorySegment x = arena.allocate(columns * 4L, 4);
-      MemorySegment record = arena.allocate(functions.rec().panelBytes(columns, 1), 4);
+      MemorySegment one = arena.allocate(functions.rec().panelBytes(columns, 1), 4);
       MemorySegment panel = arena.allocate(functions.rec().panelBytes(columns, rows), 4);
       MemorySegment out = arena.allocate(rows * Int8Calls.SUM_BYTES, 4);
-      long[] outs = new long[rows];
       for (int row = 0; row < rows; row++) {
-        calls.quantise(functions, x, 0, columns, panel, row, rows);
-        calls.quantise(functions, x, 0, columns, record, 0, 1);
-        calls.copy(functions, record, 0, columns, panel, row, rows);
-        outs[row] = row * Int8Calls.SUM_BYTES;
+        Int8Calls.quantise(functions, x, 0, 0, tiles, panel, 0, row, rows);
+        Int8Calls.quantise(functions, x, 0, 0, tiles, one, 0, 0, 1);
+        Int8Calls.copy(functions, one, 0, tiles, panel, 0, row, rows);
       }
       long next = weights.address();
-      calls.product(functions, weights, 0, columns, next, panel, rows, out, outs, 0);
+      Int8Calls.product(functions, weights, 0, columns, next, panel, 0, rows, out, 0);
+    }
+  }
+
+  private static int floats(WeightFormat format, CpuFeatures features, boolean atEnd) {
+    int calls = 0;
+    try (FloatFunctions functions =
+        ((Availability.Ready<FloatFunctions>) FloatFunctions.load(format, features)).value()) {
+      for (int columns : COLUMNS) {
+        for (int rows = 1; rows <= FloatGroupCode.MOST_ROWS; rows++) {
+          floats(functions, columns, rows, atEnd);
+          calls++;
+        }
+      }
+    }
+    return calls;
+  }
+
+  private static void floats(FloatFunctions functions, int columns, int rows, boolean atEnd) {
+    try (GuardedArena arena = new GuardedArena(atEnd)) {
+      long group =
+          PackedMatrix.GROUP_STRIPS * PackedMatrix.stripBytes(functions.format(), columns);
+      MemorySegment weights = arena.allocate(group, 64);
+      long rowBytes = (columns + 1) / 2 * 8L;
+      MemorySegment x = arena.allocate(rows * rowBytes, 4);
+      MemorySegment out = arena.allocate(rows * Int8Calls.SUM_BYTES, 4);
+      MemorySegment table = arena.allocate(FloatCalls.TABLE_BYTES, 8);
+      long[] offsets = new long[rows];
+      for (int row = 0; row < rows; row++) {
+        offsets[row] = row * rowBytes;
+      }
+      long next = weights.address();
+      FloatCalls.product(
+          functions, weights, 0, columns, next, x, offsets, 0, rows, out, 0, table);
     }
   }
 

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -29,6 +30,9 @@ record Instruction(String name, List<String> operands) {
           "vmovdqu", "VMOVDQU32",
           "vbroadcasti128", "VBROADCASTI32X4");
 
+  /** Instructions whose destination may be a register or memory. */
+  private static final Set<String> SAME_NAME = Set.of(Op.VCVTPS2PH.name(), Op.VPMOVDW.name());
+
   static Instruction parse(String text) {
     String bare = text.startsWith("{vex} ") ? text.substring("{vex} ".length()) : text;
     String[] parts = bare.split(" ", 2);
@@ -49,7 +53,7 @@ record Instruction(String name, List<String> operands) {
 
   private void vector(Assembler assembler) {
     String upper = VEX_NAMES.getOrDefault(name, name.toUpperCase(Locale.ROOT));
-    boolean store = operands.getFirst().startsWith("[") && !upper.equals(Op.VCVTPS2PH.name());
+    boolean store = operands.getFirst().startsWith("[") && !SAME_NAME.contains(upper);
     Op op = Op.valueOf(store ? upper + "_STORE" : upper);
     List<String> left = new ArrayList<>(operands);
     int constant = op.hasImmediate() ? Integer.parseInt(left.removeLast()) : 0;

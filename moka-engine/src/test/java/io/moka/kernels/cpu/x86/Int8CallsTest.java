@@ -16,18 +16,19 @@ import java.util.Arrays;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Every format, every number of rows, against plain loops, bit for bit. */
 class Int8CallsTest {
-  private static final int ROWS = Int8GroupCode.MAX_ROWS;
+  private static final int ROWS = GroupCode.MAX_ROWS;
   private static final float UNTOUCHED = 12345f;
 
   private final Arena arena = Arena.ofShared();
-  private final Int8Calls calls = new Int8Calls(arena);
 
   static Stream<WeightFormat> formats() {
     return Arrays.stream(WeightFormat.values()).filter(WeightFormat::isQuantised);
@@ -42,11 +43,13 @@ class Int8CallsTest {
   static Int8Functions functions(WeightFormat format) {
     CpuFeatures.Result detected = CpuFeatures.detect();
     assumeTrue(detected instanceof CpuFeatures.Found, detected.toString());
-    Int8Functions.Result result =
+    Availability<Int8Functions> result =
         Int8Functions.load(
             format.tiles().orElseThrow(), ((CpuFeatures.Found) detected).features());
-    assumeTrue(result instanceof Int8Functions.Ready, result.toString());
-    return ((Int8Functions.Ready) result).functions();
+    if (result instanceof Availability.Ready<Int8Functions> ready) {
+      return ready.value();
+    }
+    return Assumptions.abort(result.toString());
   }
 
   @ParameterizedTest
@@ -67,14 +70,14 @@ class Int8CallsTest {
     MemorySegment weights = arena.allocate(groups * groupBytes, 64);
     PackedOracle.fill(layout, weights, columns, random);
     PackedOracle oracle = new PackedOracle(layout, weights, columns);
+    int tiles = columns / TileLayout.TILE_COLUMNS;
     long rowBytes = functions.rec().panelBytes(columns, 1);
     MemorySegment x = arena.allocate(columns * 4L, 4);
     MemorySegment records = arena.allocate(ROWS * rowBytes, 4);
-    MemorySegment panel = arena.allocate(ROWS * rowBytes, 4);
+    MemorySegment panel = arena.allocate(ROWS * rowBytes + 4, 4);
     MemorySegment again = arena.allocate(ROWS * rowBytes, 4);
     float[][] values = new float[ROWS][];
     float[][] expected = new float[ROWS][groups * PackedMatrix.GROUP_ROWS];
-    long[] outs = new long[ROWS];
     for (int row = 0; row < ROWS; row++) {
       values[row] = row(columns, random);
       PackedOracle.Quantised quantised = new PackedOracle.Quantised(values[row]);
@@ -82,39 +85,42 @@ class Int8CallsTest {
         expected[row][i] = oracle.product(i, quantised);
       }
       MemorySegment.copy(values[row], 0, x, ValueLayout.JAVA_FLOAT, 0, columns);
-      calls.quantise(functions, x, 0, columns, records.asSlice(row * rowBytes), 0, 1);
-      // results need not be in order
-      outs[row] = (row * 5 % ROWS) * (Int8Calls.SUM_BYTES + 4);
+      Int8Calls.quantise(functions, x, 0, 0, tiles, records, row * rowBytes, 0, 1);
     }
-    MemorySegment out = arena.allocate(ROWS * (Int8Calls.SUM_BYTES + 4), 4);
+    MemorySegment out = arena.allocate((ROWS + 1) * Int8Calls.SUM_BYTES, 4);
     for (int count = 1; count <= ROWS; count++) {
       int first = ROWS - count;
       for (int row = 0; row < count; row++) {
-        calls.copy(functions, records, (first + row) * rowBytes, columns, panel, row, count);
+        Int8Calls.copy(
+            functions, records, (first + row) * rowBytes, tiles, panel, 4, row, count);
         MemorySegment.copy(values[first + row], 0, x, ValueLayout.JAVA_FLOAT, 0, columns);
-        calls.quantise(functions, x, 0, columns, again, row, count);
+        Int8Calls.quantise(functions, x, 0, 0, 1, again, 0, row, count);
+        if (tiles > 1) {
+          Int8Calls.quantise(functions, x, 128, 1, tiles - 1, again, 0, row, count);
+        }
       }
-      assertThat(panel.asSlice(0, count * rowBytes).mismatch(again.asSlice(0, count * rowBytes)))
+      assertThat(panel.asSlice(4, count * rowBytes).mismatch(again.asSlice(0, count * rowBytes)))
           .as("copied against quantised in place")
           .isEqualTo(-1);
       for (int group = 0; group < groups; group++) {
         fill(out);
         long at = group * groupBytes;
         long next = weights.address() + (1 - group) * groupBytes;
-        calls.product(functions, weights, at, columns, next, panel, count, out, outs, first);
-        for (int row = 0; row < ROWS; row++) {
-          for (int i = 0; i <= PackedMatrix.GROUP_ROWS; i++) {
-            boolean written = row >= first && i < PackedMatrix.GROUP_ROWS;
-            float value =
-                written ? expected[row][group * PackedMatrix.GROUP_ROWS + i] : UNTOUCHED;
-            float found = out.get(ValueLayout.JAVA_FLOAT, outs[row] + i * 4L);
-            if (Float.floatToIntBits(value) != Float.floatToIntBits(found)) {
-              assertThat(found)
-                  .as(
-                      "seed %d, %d columns, %d rows, group %d, row %d, output %d",
-                      seed, columns, count, group, row, i)
-                  .isEqualTo(value);
-            }
+        Int8Calls.product(functions, weights, at, columns, next, panel, 4, count, out, 0);
+        for (int i = 0; i < (ROWS + 1) * PackedMatrix.GROUP_ROWS; i++) {
+          int row = i / PackedMatrix.GROUP_ROWS;
+          int output = i % PackedMatrix.GROUP_ROWS;
+          float value =
+              row < count
+                  ? expected[first + row][group * PackedMatrix.GROUP_ROWS + output]
+                  : UNTOUCHED;
+          float found = out.get(ValueLayout.JAVA_FLOAT, i * 4L);
+          if (Float.floatToIntBits(value) != Float.floatToIntBits(found)) {
+            assertThat(found)
+                .as(
+                    "seed %d, %d columns, %d rows, group %d, row %d, output %d",
+                    seed, columns, count, group, row, output)
+                .isEqualTo(value);
           }
         }
       }
@@ -153,29 +159,34 @@ class Int8CallsTest {
       MemorySegment weights = arena.allocate(group, 64);
       MemorySegment panel = arena.allocate(functions.rec().panelBytes(64, 2), 4);
       MemorySegment out = arena.allocate(2 * Int8Calls.SUM_BYTES, 4);
-      Product good = new Product(functions, weights, 0, 64, panel, 2, out, 0, 256);
-      good.run();
-      assertOutOfBounds(new Product(functions, weights, 64, 64, panel, 2, out, 0, 256));
-      assertOutOfBounds(new Product(functions, weights, -64, 64, panel, 2, out, 0, 256));
-      assertOutOfBounds(new Product(functions, weights, 0, 96, panel, 2, out, 0, 256));
-      assertOutOfBounds(new Product(functions, weights, 0, 64, panel, 3, out, 0, 256));
-      assertOutOfBounds(new Product(functions, weights, 0, 64, panel, 2, out, 0, 260));
-      assertOutOfBounds(new Product(functions, weights, 0, 64, panel, 2, out, -4, 256));
-      assertRefused(new Product(functions, weights, 0, 64, panel, 0, out, 0, 256));
-      assertRefused(new Product(functions, weights, 0, 64, panel, 17, out, 0, 256));
-      assertRefused(new Product(functions, weights, 0, 0, panel, 2, out, 0, 256));
-      assertRefused(new Product(functions, weights, 0, 48, panel, 2, out, 0, 256));
-      assertRefused(new Product(functions, weights, 0, 64, panel, 2, out.asReadOnly(), 0, 256));
+      MemorySegment sealed = out.asReadOnly();
       MemorySegment heap = MemorySegment.ofArray(new long[(int) group / 8]);
-      assertRefused(new Product(functions, heap, 0, 64, panel, 2, out, 0, 256));
-      assertThatIllegalArgumentException()
-          .isThrownBy(() -> calls.quantise(functions, out, 0, 33, panel, 0, 1));
-      assertThatThrownBy(() -> calls.quantise(functions, out, 300, 64, panel, 0, 1))
-          .isInstanceOf(IndexOutOfBoundsException.class);
-      assertThatThrownBy(() -> calls.quantise(functions, out, 0, 64, panel, 2, 2))
-          .isInstanceOf(IndexOutOfBoundsException.class);
-      assertThatThrownBy(() -> calls.copy(functions, panel, 100, 64, out, 0, 1))
-          .isInstanceOf(IndexOutOfBoundsException.class);
+      Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 2, out, 0);
+      assertOutOfBounds(
+          () -> Int8Calls.product(functions, weights, 64, 64, 0, panel, 0, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, -64, 64, 0, panel, 0, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 96, 0, panel, 0, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 3, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 4, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 2, out, 4),
+          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 2, out, -4),
+          () -> Int8Calls.quantise(functions, out, 260, 0, 2, panel, 0, 0, 1),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 2, panel, 0, 2, 2),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 2, panel, 0, 0, 3),
+          () -> Int8Calls.quantise(functions, out, 0, 1, 2, panel, 0, 0, 2),
+          () -> Int8Calls.quantise(functions, out, 0, 0, Integer.MAX_VALUE, panel, 0, 0, 1),
+          () -> Int8Calls.copy(functions, panel, 100, 2, out, 0, 0, 1),
+          () -> Int8Calls.copy(functions, panel, 0, 2, out, 448, 0, 1));
+      assertRefused(
+          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 0, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 17, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 0, 0, panel, 0, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 48, 0, panel, 0, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 2, sealed, 0),
+          () -> Int8Calls.product(functions, heap, 0, 64, 0, panel, 0, 2, out, 0),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 0, panel, 0, 0, 1),
+          () -> Int8Calls.quantise(functions, out, 0, -1, 2, panel, 0, 0, 1),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 2, panel, 0, 0, 17));
     }
   }
 
@@ -183,26 +194,25 @@ class Int8CallsTest {
   void refusesMemoryThatIsGone() {
     try (Int8Functions functions = functions(WeightFormat.Q4_0)) {
       Arena gone = Arena.ofShared();
-      long group = PackedMatrix.GROUP_STRIPS * functions.layout().stripBytes(32);
-      MemorySegment weights = gone.allocate(group, 64);
+      MemorySegment weights = gone.allocate(4 * functions.layout().stripBytes(32), 64);
       MemorySegment panel = arena.allocate(functions.rec().panelBytes(32, 1), 4);
       MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
       gone.close();
-      Product late = new Product(functions, weights, 0, 32, panel, 1, out, 0, 0);
-      assertThatIllegalStateException().isThrownBy(late::run);
+      assertThatIllegalStateException()
+          .isThrownBy(
+              () -> Int8Calls.product(functions, weights, 0, 32, 0, panel, 0, 1, out, 0));
     }
   }
 
   @Test
   void refusesFunctionsThatAreGone() {
     Int8Functions functions = functions(WeightFormat.Q4_0);
-    long group = PackedMatrix.GROUP_STRIPS * functions.layout().stripBytes(32);
-    MemorySegment weights = arena.allocate(group, 64);
+    MemorySegment weights = arena.allocate(4 * functions.layout().stripBytes(32), 64);
     MemorySegment panel = arena.allocate(functions.rec().panelBytes(32, 1), 4);
     MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
     functions.close();
-    Product late = new Product(functions, weights, 0, 32, panel, 1, out, 0, 0);
-    assertThatIllegalStateException().isThrownBy(late::run);
+    assertThatIllegalStateException()
+        .isThrownBy(() -> Int8Calls.product(functions, weights, 0, 32, 0, panel, 0, 1, out, 0));
   }
 
   @Test
@@ -216,8 +226,8 @@ class Int8CallsTest {
       for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
         MemorySegment x = arena.allocate(256, 4);
         x.set(ValueLayout.JAVA_FLOAT, 40 * 4, bad);
-        calls.quantise(functions, x, 0, 64, panel, 0, 1);
-        new Product(functions, weights, 0, 64, panel, 1, out, 0, 0).run();
+        Int8Calls.quantise(functions, x, 0, 0, 2, panel, 0, 0, 1);
+        Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 1, out, 0);
         assertThat(Float.isFinite(out.get(ValueLayout.JAVA_FLOAT, 0))).isFalse();
       }
     }
@@ -229,38 +239,20 @@ class Int8CallsTest {
     CpuFeatures old = new CpuFeatures(Set.of(CpuFeatures.Feature.AVX2), 6, 79);
     assertThat(Int8Functions.load(layout, old))
         .isEqualTo(
-            new Int8Functions.Unavailable(
+            new Availability.Unavailable<>(
                 "the processor or the system lacks AVX512BW, AVX512DQ, AVX512F, AVX512VL,"
                     + " AVX512_VNNI, F16C, FMA"));
   }
 
-  private static void assertOutOfBounds(Product product) {
-    assertThatThrownBy(product::run).isInstanceOf(IndexOutOfBoundsException.class);
+  private static void assertOutOfBounds(ThrowingCallable... calls) {
+    for (ThrowingCallable call : calls) {
+      assertThatThrownBy(call).isInstanceOf(IndexOutOfBoundsException.class);
+    }
   }
 
-  private static void assertRefused(Product product) {
-    assertThatIllegalArgumentException().isThrownBy(product::run);
-  }
-
-  /** A call, with one thing wrong. */
-  private record Product(
-      Int8Functions functions,
-      MemorySegment weights,
-      long group,
-      int columns,
-      MemorySegment panel,
-      int count,
-      MemorySegment out,
-      long firstOut,
-      long lastOut) {
-    void run() {
-      try (Arena own = Arena.ofConfined()) {
-        long[] outs = new long[17];
-        outs[0] = firstOut;
-        outs[1] = lastOut;
-        new Int8Calls(own)
-            .product(functions, weights, group, columns, 0, panel, count, out, outs, 0);
-      }
+  private static void assertRefused(ThrowingCallable... calls) {
+    for (ThrowingCallable call : calls) {
+      assertThatIllegalArgumentException().isThrownBy(call);
     }
   }
 }
