@@ -1,0 +1,86 @@
+package io.moka.kernels.cpu.x86;
+
+import io.moka.weights.PackedMatrix;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.util.Objects;
+
+/** The only way into {@link FloatFunctions}: checks first, as {@link Int8Calls} does. */
+final class FloatCalls {
+  private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
+  private static final MethodHandle PRODUCT =
+      Linker.nativeLinker()
+          .downcallHandle(
+              FunctionDescriptor.ofVoid(
+                  ValueLayout.ADDRESS,
+                  WORD,
+                  ValueLayout.ADDRESS,
+                  WORD,
+                  WORD,
+                  ValueLayout.ADDRESS,
+                  ValueLayout.ADDRESS));
+
+  /** Bytes that a call needs for its table. */
+  static final long TABLE_BYTES = FloatGroupCode.MOST_ROWS * 8L;
+
+  private FloatCalls() {}
+
+  /**
+   * Multiplies up to 8 rows of floats with a group of 64 rows of weights. Columns are read in pairs:
+   * where their number is odd, one float after each row is read.
+   *
+   * @param functions of the format of the weights
+   * @param weights packed weights
+   * @param group where the group begins, in bytes
+   * @param columns of the weights
+   * @param next address of the group that this thread will read next, for the prefetch; need not be
+   *     mapped
+   * @param x memory of the rows
+   * @param offsets where each row begins in x, in bytes
+   * @param first which of the offsets belongs to the first row
+   * @param rows how many, from 1 to 8
+   * @param out takes 64 sums for each row
+   * @param to where the sums begin, in bytes
+   * @param table memory of this thread, {@link #TABLE_BYTES}
+   */
+  static void product(
+      FloatFunctions functions,
+      MemorySegment weights,
+      long group,
+      int columns,
+      long next,
+      MemorySegment x,
+      long[] offsets,
+      int first,
+      int rows,
+      MemorySegment out,
+      long to,
+      MemorySegment table) {
+    if (columns < 1) {
+      throw new IllegalArgumentException(columns + " columns");
+    }
+    if (rows < 1 || rows > FloatGroupCode.MOST_ROWS) {
+      throw new IllegalArgumentException(rows + " rows; a call takes 1 to 8");
+    }
+    long stripBytes = PackedMatrix.stripBytes(functions.format(), columns);
+    int pairBytes = PackedMatrix.pairBytes(functions.format());
+    long pairs = (columns + 1L) / 2;
+    MemorySegment strips = weights.asSlice(group, PackedMatrix.GROUP_STRIPS * stripBytes);
+    MemorySegment sums = Int8Calls.writable(out).asSlice(to, rows * Int8Calls.SUM_BYTES);
+    for (int i = 0; i < rows; i++) {
+      long offset = offsets[first + i];
+      Objects.checkFromIndexSize(offset, pairs * 2 * Float.BYTES, x.byteSize());
+      table.set(WORD, 8L * i, offset);
+    }
+    long ahead = next - strips.address() + (functions.blocksAhead() - pairs) * pairBytes;
+    try {
+      PRODUCT.invokeExact(
+          functions.product(rows), strips, stripBytes, x, ahead, pairs, sums, table);
+    } catch (Throwable e) {
+      throw Int8Calls.unchecked(e);
+    }
+  }
+}

@@ -1,0 +1,219 @@
+package io.moka.kernels.cpu.x86;
+
+import io.moka.kernels.cpu.x86.Assembler.Alu;
+import io.moka.kernels.cpu.x86.Assembler.Condition;
+import io.moka.kernels.cpu.x86.Assembler.Label;
+import io.moka.weights.PackedMatrix;
+
+/**
+ * What the products of 1 to 16 rows with a group of 64 rows of packed weights have in common; a
+ * subclass writes one block of it.
+ *
+ * <pre>
+ * void product(weights, stripBytes, input, next, blocks, out, ...)
+ *   weights     the first strip of the group; the others follow at stripBytes
+ *   input       what the subclass reads
+ *   next        bytes from where the last blocks are read to what should be prefetched then
+ *   blocks      blocks of a strip, at least 1
+ *   out         for each row 64 floats, row after row
+ *
+ * for each pass over 4, 2 or 1 strips            as many as there are registers for sums
+ *   sums = 0
+ *   for each block: the subclass adds to the sums
+ *   store the sums
+ * </pre>
+ *
+ * <p>A lane is a row of weights, and each sum is one chain over ascending columns: its bits depend
+ * neither on the number of rows nor on that of strips.
+ */
+abstract class GroupCode {
+  /** Rows that one call takes at most. */
+  static final int MAX_ROWS = 16;
+
+  static final int STRIPS = PackedMatrix.GROUP_STRIPS;
+  static final int VECTOR_BYTES = 64;
+
+  /** Sums that stay in registers, zmm0 to zmm15. */
+  private static final int SUMS = 16;
+
+  static final Gp[] STRIP = {Gp.RDI, Gp.RSI, Gp.R10, Gp.R11};
+  static final Gp BLOCKS = Gp.R8;
+  static final Gp AHEAD = Gp.R12;
+  static final Gp TEMPORARY = Gp.RAX;
+  private static final Gp[] SAVED = {Gp.RBX, Gp.R12, Gp.R13, Gp.R14, Gp.R15};
+
+  /** The frame: room for the subclass, then the slots. */
+  private static final int SLOTS = STRIPS * 2 * VECTOR_BYTES;
+
+  private static final Mem BASE_SLOT = slot(0);
+  private static final Mem STRIDE_SLOT = slot(1);
+  static final Mem INPUT_SLOT = slot(2);
+  private static final Mem NEXT_SLOT = slot(3);
+  private static final Mem BLOCKS_SLOT = slot(4);
+  private static final Mem OUT_SLOT = slot(5);
+  private static final Mem LAST_BLOCKS_SLOT = slot(6);
+  private static final Mem PASSES_SLOT = slot(7);
+  private static final int FRAME_BYTES = SLOTS + 64;
+
+  final Assembler assembler;
+  final int rows;
+  final int strips;
+  private final int blockBytes;
+  private final int blocksAhead;
+
+  GroupCode(Assembler assembler, int rows, int blockBytes, int blocksAhead) {
+    this.assembler = assembler;
+    this.rows = rows;
+    this.strips = Integer.highestOneBit(Math.min(STRIPS, SUMS / rows));
+    this.blockBytes = blockBytes;
+    this.blocksAhead = blocksAhead;
+  }
+
+  /** Before all passes: constants in registers. */
+  abstract void prepare();
+
+  /** Before each pass: the registers that walk over the input. */
+  abstract void startPass();
+
+  /** One block of each strip: adds to the sums, and moves STRIP and the input on. */
+  abstract void block();
+
+  final Vec sum(int strip, int row) {
+    return Vec.zmm(strip * rows + row);
+  }
+
+  /** Room for two vectors for each strip, for the subclass. */
+  static Mem room(int strip) {
+    return Mem.at(Gp.RSP, strip * 2 * VECTOR_BYTES);
+  }
+
+  /** The first argument that is not in a register. */
+  static Mem stackArgument() {
+    // above the saved RBP and the return address
+    return Mem.at(Gp.RBP, 16);
+  }
+
+  private static Mem slot(int index) {
+    return Mem.at(Gp.RSP, SLOTS + 8 * index);
+  }
+
+  final void function() {
+    assembler.push(Gp.RBP);
+    assembler.move(Gp.RBP, Gp.RSP);
+    for (Gp saved : SAVED) {
+      assembler.push(saved);
+    }
+    assembler.alu(Alu.SUB, Gp.RSP, FRAME_BYTES);
+    assembler.alu(Alu.AND, Gp.RSP, -64);
+    assembler.store(BASE_SLOT, Gp.RDI);
+    assembler.store(STRIDE_SLOT, Gp.RSI);
+    assembler.store(INPUT_SLOT, Gp.RDX);
+    assembler.store(NEXT_SLOT, Gp.RCX);
+    assembler.store(BLOCKS_SLOT, Gp.R8);
+    assembler.store(OUT_SLOT, Gp.R9);
+    prepare();
+    if (strips == STRIPS) {
+      pass();
+    } else {
+      passes();
+    }
+    assembler.address(Gp.RSP, Mem.at(Gp.RBP, -8 * SAVED.length));
+    for (int i = SAVED.length - 1; i >= 0; i--) {
+      assembler.pop(SAVED[i]);
+    }
+    assembler.pop(Gp.RBP);
+    assembler.vzeroupper();
+    assembler.ret();
+  }
+
+  private void passes() {
+    assembler.move32(TEMPORARY, STRIPS / strips);
+    assembler.store(PASSES_SLOT, TEMPORARY);
+    Label next = assembler.here();
+    pass();
+    assembler.load(TEMPORARY, STRIDE_SLOT);
+    assembler.shiftLeft(TEMPORARY, Integer.numberOfTrailingZeros(strips));
+    assembler.load(STRIP[0], BASE_SLOT);
+    assembler.alu(Alu.ADD, STRIP[0], TEMPORARY);
+    assembler.store(BASE_SLOT, STRIP[0]);
+    assembler.load(TEMPORARY, OUT_SLOT);
+    assembler.alu(Alu.ADD, TEMPORARY, strips * VECTOR_BYTES);
+    assembler.store(OUT_SLOT, TEMPORARY);
+    assembler.load(TEMPORARY, PASSES_SLOT);
+    assembler.alu(Alu.SUB, TEMPORARY, 1);
+    assembler.store(PASSES_SLOT, TEMPORARY);
+    assembler.jump(Condition.NOT_EQUAL, next);
+  }
+
+  /** The strips from STRIP[0] on. */
+  private void pass() {
+    if (strips > 1) {
+      assembler.load(TEMPORARY, STRIDE_SLOT);
+      for (int s = 1; s < strips; s++) {
+        assembler.address(STRIP[s], Mem.at(STRIP[s - 1], TEMPORARY, 0));
+      }
+    }
+    for (int s = 0; s < strips; s++) {
+      for (int row = 0; row < rows; row++) {
+        assembler.emit(Op.VPXORD, sum(s, row), sum(s, row), sum(s, row));
+      }
+    }
+    startPass();
+    assembler.load(BLOCKS, BLOCKS_SLOT);
+    assembler.move32(AHEAD, blocksAhead * blockBytes);
+    if (strips == STRIPS) {
+      fourStreams();
+    } else {
+      // what follows the strips is what the next pass reads
+      blocks();
+    }
+    assembler.load(TEMPORARY, OUT_SLOT);
+    for (int row = 0; row < rows; row++) {
+      for (int s = 0; s < strips; s++) {
+        Mem to = Mem.at(TEMPORARY, (row * STRIPS + s) * VECTOR_BYTES);
+        assembler.emit(Op.VMOVUPS_STORE, to, sum(s, row));
+      }
+    }
+  }
+
+  /** Each stream is read ahead of; towards its end, what the caller will read next instead. */
+  private void fourStreams() {
+    Label start = new Label();
+    Label last = new Label();
+    Label end = new Label();
+    // LAST_BLOCKS = min(blocks, blocksAhead), the others come first
+    assembler.store32(LAST_BLOCKS_SLOT.plus(4), 0);
+    assembler.store32(LAST_BLOCKS_SLOT, blocksAhead);
+    assembler.alu(Alu.SUB, BLOCKS, blocksAhead);
+    assembler.jump(Condition.GREATER, start);
+    assembler.load(BLOCKS, BLOCKS_SLOT);
+    assembler.store(LAST_BLOCKS_SLOT, BLOCKS);
+    assembler.jump(last);
+    assembler.bind(start);
+    Label again = assembler.here();
+    blocks();
+    assembler.bind(last);
+    assembler.load(BLOCKS, LAST_BLOCKS_SLOT);
+    assembler.load(AHEAD, NEXT_SLOT);
+    assembler.alu(Alu.CMP, BLOCKS, 0);
+    assembler.jump(Condition.EQUAL, end);
+    assembler.store32(LAST_BLOCKS_SLOT, 0);
+    assembler.jump(again);
+    assembler.bind(end);
+  }
+
+  /** BLOCKS blocks, at least one. */
+  private void blocks() {
+    Label next = assembler.here();
+    block();
+    assembler.alu(Alu.SUB, BLOCKS, 1);
+    assembler.jump(Condition.NOT_EQUAL, next);
+  }
+
+  /** Prefetches what lies ahead of some bytes of a strip that begin at its pointer. */
+  final void prefetch(int strip, int bytes) {
+    for (int line = 0; line < bytes; line += VECTOR_BYTES) {
+      assembler.prefetch(Assembler.Hint.T0, Mem.at(STRIP[strip], AHEAD, line));
+    }
+  }
+}

@@ -1,0 +1,181 @@
+package io.moka.kernels.cpu.x86;
+
+import io.moka.weights.PackedMatrix;
+import io.moka.weights.TileLayout;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.util.Objects;
+
+/**
+ * The only way into {@link Int8Functions}: checks every size and offset first, since machine code
+ * checks nothing. The linker keeps the segments alive during a call and refuses those that are not.
+ */
+final class Int8Calls {
+  private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
+
+  /** Plain calls: the thread counts as in native code, so the collector need not wait for it. */
+  private static final MethodHandle ROW =
+      Linker.nativeLinker()
+          .downcallHandle(
+              FunctionDescriptor.ofVoid(ValueLayout.ADDRESS, ValueLayout.ADDRESS, WORD, WORD));
+
+  private static final MethodHandle PRODUCT =
+      Linker.nativeLinker()
+          .downcallHandle(
+              FunctionDescriptor.ofVoid(
+                  ValueLayout.ADDRESS, WORD, ValueLayout.ADDRESS, WORD, WORD, ValueLayout.ADDRESS));
+
+  /** Bytes of the sums of one row. */
+  static final long SUM_BYTES = PackedMatrix.GROUP_ROWS * (long) Float.BYTES;
+
+  private Int8Calls() {}
+
+  /**
+   * Quantises columns of a row into a panel.
+   *
+   * @param functions of the weights that the row will be multiplied with
+   * @param x floats
+   * @param from where these columns begin in x, in bytes
+   * @param firstBlock the first block of 32 columns
+   * @param blocks blocks of 32 columns, at least 1
+   * @param panel memory of the panel
+   * @param at where the panel begins, in bytes
+   * @param row which row of the panel
+   * @param rows rows of the panel
+   */
+  static void quantise(
+      Int8Functions functions,
+      MemorySegment x,
+      long from,
+      int firstBlock,
+      int blocks,
+      MemorySegment panel,
+      long at,
+      int row,
+      int rows) {
+    MemorySegment floats = x.asSlice(from, blocks * (long) ActivationRecord.COLUMNS * Float.BYTES);
+    ActivationRecord rec = functions.rec();
+    toPanel(functions.quantise(), rec, floats, firstBlock, blocks, panel, at, row, rows);
+  }
+
+  /**
+   * Copies a quantised row into a panel.
+   *
+   * @param functions for which the row was quantised
+   * @param records panels of one row
+   * @param from where the row's begins, in bytes
+   * @param blocks blocks of 32 columns, at least 1
+   * @param panel memory of the panel
+   * @param at where the panel begins, in bytes
+   * @param row which row of the panel
+   * @param rows rows of the panel
+   */
+  static void copy(
+      Int8Functions functions,
+      MemorySegment records,
+      long from,
+      int blocks,
+      MemorySegment panel,
+      long at,
+      int row,
+      int rows) {
+    ActivationRecord rec = functions.rec();
+    MemorySegment one = records.asSlice(from, blocks * (long) rec.bytes());
+    toPanel(functions.copy(), rec, one, 0, blocks, panel, at, row, rows);
+  }
+
+  private static void toPanel(
+      MemorySegment function,
+      ActivationRecord rec,
+      MemorySegment from,
+      int firstBlock,
+      int blocks,
+      MemorySegment panel,
+      long at,
+      int row,
+      int rows) {
+    if (rows < 1 || rows > GroupCode.MAX_ROWS) {
+      throw new IllegalArgumentException(rows + " rows; a panel has 1 to 16");
+    }
+    if (firstBlock < 0 || blocks < 1) {
+      throw new IllegalArgumentException(blocks + " blocks from " + firstBlock + " on");
+    }
+    Objects.checkIndex(row, rows);
+    long stride = rows * (long) rec.bytes();
+    MemorySegment to = writable(panel).asSlice(at, (firstBlock + (long) blocks) * stride);
+    MemorySegment first = to.asSlice(firstBlock * stride + row * (long) rec.bytes());
+    try {
+      ROW.invokeExact(function, from, first, stride, (long) blocks);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  /**
+   * Multiplies up to 16 quantised rows with a group of 64 rows of weights.
+   *
+   * @param functions of the layout of the weights
+   * @param weights packed weights
+   * @param group where the group begins, in bytes
+   * @param columns of the weights, whole blocks
+   * @param next address of the group that this thread will read next, for the prefetch; need not be
+   *     mapped
+   * @param panel memory of the panel of the rows
+   * @param at where the panel begins, in bytes
+   * @param rows rows of the panel, from 1 to 16
+   * @param out takes 64 sums for each row
+   * @param to where the sums begin, in bytes
+   */
+  static void product(
+      Int8Functions functions,
+      MemorySegment weights,
+      long group,
+      int columns,
+      long next,
+      MemorySegment panel,
+      long at,
+      int rows,
+      MemorySegment out,
+      long to) {
+    TileLayout layout = functions.layout();
+    int blockColumns = layout.blockTiles() * TileLayout.TILE_COLUMNS;
+    if (columns < blockColumns || columns % blockColumns != 0) {
+      throw new IllegalArgumentException(
+          columns + " columns are not whole blocks of " + blockColumns);
+    }
+    if (rows < 1 || rows > GroupCode.MAX_ROWS) {
+      throw new IllegalArgumentException(rows + " rows; a call takes 1 to 16");
+    }
+    long stripBytes = layout.stripBytes(columns);
+    long blocks = columns / blockColumns;
+    MemorySegment strips = weights.asSlice(group, PackedMatrix.GROUP_STRIPS * stripBytes);
+    MemorySegment records = panel.asSlice(at, functions.rec().panelBytes(columns, rows));
+    MemorySegment sums = writable(out).asSlice(to, rows * SUM_BYTES);
+    long ahead =
+        next - strips.address() + (functions.blocksAhead() - blocks) * layout.blockBytes();
+    try {
+      PRODUCT.invokeExact(
+          functions.product(rows), strips, stripBytes, records, ahead, blocks, sums);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  static MemorySegment writable(MemorySegment segment) {
+    if (segment.isReadOnly()) {
+      throw new IllegalArgumentException("results cannot go to read-only memory");
+    }
+    return segment;
+  }
+
+  static RuntimeException unchecked(Throwable thrown) {
+    return switch (thrown) {
+      case RuntimeException e -> e;
+      case Error e -> throw e;
+      default -> new IllegalStateException(thrown);
+    };
+  }
+}

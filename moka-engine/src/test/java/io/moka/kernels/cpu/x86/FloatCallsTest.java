@@ -1,0 +1,163 @@
+package io.moka.kernels.cpu.x86;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.moka.weights.PackedMatrix;
+import io.moka.weights.WeightFormat;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Every number of rows against a chain of fused multiply-adds, bit for bit. */
+class FloatCallsTest {
+  private static final int ROWS = FloatGroupCode.MOST_ROWS;
+  private static final float UNTOUCHED = 12345f;
+
+  private final Arena arena = Arena.ofShared();
+
+  @AfterEach
+  void close() {
+    arena.close();
+  }
+
+  private static FloatFunctions functions(WeightFormat format) {
+    CpuFeatures.Result detected = CpuFeatures.detect();
+    assumeTrue(detected instanceof CpuFeatures.Found, detected.toString());
+    Availability<FloatFunctions> result =
+        FloatFunctions.load(format, ((CpuFeatures.Found) detected).features());
+    if (result instanceof Availability.Ready<FloatFunctions> ready) {
+      return ready.value();
+    }
+    return Assumptions.abort(result.toString());
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"F32", "F16", "BF16"})
+  void productsEqualPlainLoops(WeightFormat format) {
+    try (FloatFunctions functions = functions(format)) {
+      for (int columns : new int[] {1, 2, 7, 96, 97, 101, 333}) {
+        check(functions, columns);
+      }
+    }
+  }
+
+  private void check(FloatFunctions functions, int columns) {
+    SplittableRandom random = new SplittableRandom(columns);
+    WeightFormat format = functions.format();
+    int outputs = 2 * PackedMatrix.GROUP_ROWS;
+    MemorySegment weights = arena.allocate(PackedMatrix.bytes(format, outputs, columns), 64);
+    PackedMatrix matrix = new PackedMatrix(format, outputs, columns, weights);
+    fillWeights(matrix, random);
+    int stride = columns + 3;
+    MemorySegment x = arena.allocate((ROWS * stride + 1) * 4L, 4);
+    for (int i = 0; i < ROWS * stride; i++) {
+      x.set(ValueLayout.JAVA_FLOAT, i * 4L, (float) random.nextDouble(-1, 1));
+    }
+    long[] offsets = new long[ROWS];
+    float[][] expected = new float[ROWS][outputs];
+    for (int row = 0; row < ROWS; row++) {
+      offsets[row] = row * 5 % ROWS * (long) stride * 4;
+      for (int output = 0; output < outputs; output++) {
+        float sum = 0;
+        for (int column = 0; column < columns; column++) {
+          float value = x.get(ValueLayout.JAVA_FLOAT, offsets[row] + column * 4L);
+          sum = Math.fma(matrix.get(output, column), value, sum);
+        }
+        expected[row][output] = sum;
+      }
+    }
+    MemorySegment out = arena.allocate((ROWS + 1) * Int8Calls.SUM_BYTES, 4);
+    MemorySegment table = arena.allocate(FloatCalls.TABLE_BYTES, 8);
+    long groupBytes = PackedMatrix.GROUP_STRIPS * matrix.stripBytes();
+    for (int count = 1; count <= ROWS; count++) {
+      int first = ROWS - count;
+      for (int group = 0; group < 2; group++) {
+        for (long i = 0; i < out.byteSize(); i += 4) {
+          out.set(ValueLayout.JAVA_FLOAT, i, UNTOUCHED);
+        }
+        long at = group * groupBytes;
+        long next = weights.address();
+        FloatCalls.product(
+            functions, weights, at, columns, next, x, offsets, first, count, out, 0, table);
+        for (int i = 0; i < (ROWS + 1) * PackedMatrix.GROUP_ROWS; i++) {
+          int row = i / PackedMatrix.GROUP_ROWS;
+          int output = group * PackedMatrix.GROUP_ROWS + i % PackedMatrix.GROUP_ROWS;
+          float value = row < count ? expected[first + row][output] : UNTOUCHED;
+          float found = out.get(ValueLayout.JAVA_FLOAT, i * 4L);
+          if (Float.floatToIntBits(value) != Float.floatToIntBits(found)) {
+            assertThat(found)
+                .as(
+                    "seed and columns %d, %d rows, row %d, output %d",
+                    columns, count, row, output)
+                .isEqualTo(value);
+          }
+        }
+      }
+    }
+  }
+
+  /** The last of an odd number of columns is paired with zero. */
+  private static void fillWeights(PackedMatrix matrix, SplittableRandom random) {
+    for (int row = 0; row < matrix.rows(); row++) {
+      for (int column = 0; column < matrix.columns(); column++) {
+        long at =
+            row / PackedMatrix.STRIP_ROWS * matrix.stripBytes()
+                + PackedMatrix.elementOffset(
+                    matrix.format(), row % PackedMatrix.STRIP_ROWS, column);
+        float value = (float) random.nextDouble(-1, 1);
+        switch (matrix.format()) {
+          case F32 -> matrix.data().set(ValueLayout.JAVA_FLOAT, at, value);
+          case F16 -> matrix.data().set(ValueLayout.JAVA_SHORT, at, Float.floatToFloat16(value));
+          default ->
+              matrix
+                  .data()
+                  .set(
+                      ValueLayout.JAVA_SHORT,
+                      at,
+                      (short) (Float.floatToRawIntBits(value) >>> 16));
+        }
+      }
+    }
+  }
+
+  @Test
+  void refusesWhatDoesNotFit() {
+    try (FloatFunctions functions = functions(WeightFormat.BF16)) {
+      MemorySegment w = arena.allocate(4 * 64, 64);
+      MemorySegment x = arena.allocate(16, 4);
+      MemorySegment out = arena.allocate(2 * Int8Calls.SUM_BYTES, 4);
+      MemorySegment table = arena.allocate(FloatCalls.TABLE_BYTES, 8);
+      long[] rows = {0, 8, 12, -4};
+      FloatCalls.product(functions, w, 0, 1, 0, x, rows, 0, 2, out, 0, table);
+      for (Runnable call :
+          new Runnable[] {
+            () -> FloatCalls.product(functions, w, 0, 3, 0, x, rows, 0, 1, out, 0, table),
+            () -> FloatCalls.product(functions, w, 64, 2, 0, x, rows, 0, 1, out, 0, table),
+            () -> FloatCalls.product(functions, w, 0, 1, 0, x, rows, 2, 1, out, 0, table),
+            () -> FloatCalls.product(functions, w, 0, 1, 0, x, rows, 3, 1, out, 0, table),
+            () -> FloatCalls.product(functions, w, 0, 1, 0, x, rows, 3, 2, out, 0, table),
+            () -> FloatCalls.product(functions, w, 0, 1, 0, x, rows, 0, 2, out, 4, table),
+            () -> FloatCalls.product(functions, w, 0, 1, 0, x, rows, 0, 2, out, 0, table.asSlice(56))
+          }) {
+        assertThatThrownBy(call::run).isInstanceOf(IndexOutOfBoundsException.class);
+      }
+      for (int count : new int[] {0, 9}) {
+        assertThatIllegalArgumentException()
+            .isThrownBy(
+                () -> FloatCalls.product(functions, w, 0, 1, 0, x, rows, 0, count, out, 0, table));
+      }
+      assertThatIllegalArgumentException()
+          .isThrownBy(
+              () -> FloatCalls.product(functions, w, 0, 0, 0, x, rows, 0, 1, out, 0, table));
+    }
+  }
+}

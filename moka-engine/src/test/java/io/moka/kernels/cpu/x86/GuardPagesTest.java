@@ -1,0 +1,61 @@
+package io.moka.kernels.cpu.x86;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.moka.weights.WeightFormat;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** No kernel reads or writes a byte beyond what it was given: in a process that would die of it. */
+class GuardPagesTest {
+  @TempDir private Path folder;
+
+  /** How a process ended. */
+  private record Ended(int status, String output) {}
+
+  @ParameterizedTest
+  @EnumSource(WeightFormat.class)
+  void kernelsStayWithinTheirMemory(WeightFormat format) throws Exception {
+    Int8CallsTest.functions(WeightFormat.Q8_0).close();
+    Ended ended = run(format.name());
+    assertThat(ended.status()).as(ended.output()).isZero();
+    assertThat(ended.output()).contains(format.isQuantised() ? "128 products" : "96 products");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"end", "start"})
+  void aByteTooFarWouldEndTheProcess(String side) throws Exception {
+    Int8CallsTest.functions(WeightFormat.Q8_0).close();
+    Ended ended = run("overrun", side);
+    assertThat(ended.status()).isNotZero();
+    assertThat(ended.output()).doesNotContain("read ").contains("SIGSEGV");
+  }
+
+  private Ended run(String... arguments) throws IOException, InterruptedException {
+    List<String> command =
+        Stream.concat(
+                Stream.of(
+                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                    "--enable-native-access=ALL-UNNAMED",
+                    "-Xmx64m",
+                    "-XX:TieredStopAtLevel=1",
+                    "-XX:-CreateCoredumpOnCrash",
+                    "-XX:ErrorFile=" + folder.resolve("error.log"),
+                    "-cp",
+                    System.getProperty("java.class.path"),
+                    GuardedRun.class.getName()),
+                Stream.of(arguments))
+            .toList();
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String output =
+        new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    return new Ended(process.waitFor(), output);
+  }
+}

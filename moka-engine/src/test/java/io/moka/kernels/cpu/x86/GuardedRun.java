@@ -1,0 +1,107 @@
+package io.moka.kernels.cpu.x86;
+
+import io.moka.weights.PackedMatrix;
+import io.moka.weights.TileLayout;
+import io.moka.weights.WeightFormat;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/** Runs every kernel between forbidden pages; the process of {@link GuardPagesTest}. */
+final class GuardedRun {
+  private static final int[] BLOCKS = {1, 2, 5, 16};
+  private static final int[] COLUMNS = {1, 2, 3, 37, 200, 513};
+
+  private GuardedRun() {}
+
+  public static void main(String[] arguments) {
+    if (arguments[0].equals("overrun")) {
+      overrun(arguments[1].equals("end"));
+      return;
+    }
+    CpuFeatures features = ((CpuFeatures.Found) CpuFeatures.detect()).features();
+    WeightFormat format = WeightFormat.valueOf(arguments[0]);
+    int calls = 0;
+    for (boolean atEnd : new boolean[] {true, false}) {
+      calls +=
+          format.isQuantised() ? quantised(format, features, atEnd) : floats(format, features, atEnd);
+    }
+    System.out.println(calls + " products");
+  }
+
+  private static int quantised(WeightFormat format, CpuFeatures features, boolean atEnd) {
+    TileLayout layout = format.tiles().orElseThrow();
+    int calls = 0;
+    try (Int8Functions functions =
+        ((Availability.Ready<Int8Functions>) Int8Functions.load(layout, features)).value()) {
+      for (int blocks : BLOCKS) {
+        for (int rows = 1; rows <= GroupCode.MAX_ROWS; rows++) {
+          quantised(functions, blocks * format.blockElements(), rows, atEnd);
+          calls++;
+        }
+      }
+    }
+    return calls;
+  }
+
+  private static void quantised(Int8Functions functions, int columns, int rows, boolean atEnd) {
+    try (GuardedArena arena = new GuardedArena(atEnd)) {
+      int tiles = columns / TileLayout.TILE_COLUMNS;
+      long group = PackedMatrix.GROUP_STRIPS * functions.layout().stripBytes(columns);
+      MemorySegment weights = arena.allocate(group, 64);
+      MemorySegment x = arena.allocate(columns * 4L, 4);
+      MemorySegment one = arena.allocate(functions.rec().panelBytes(columns, 1), 4);
+      MemorySegment panel = arena.allocate(functions.rec().panelBytes(columns, rows), 4);
+      MemorySegment out = arena.allocate(rows * Int8Calls.SUM_BYTES, 4);
+      for (int row = 0; row < rows; row++) {
+        Int8Calls.quantise(functions, x, 0, 0, tiles, panel, 0, row, rows);
+        Int8Calls.quantise(functions, x, 0, 0, tiles, one, 0, 0, 1);
+        Int8Calls.copy(functions, one, 0, tiles, panel, 0, row, rows);
+      }
+      long next = weights.address();
+      Int8Calls.product(functions, weights, 0, columns, next, panel, 0, rows, out, 0);
+    }
+  }
+
+  private static int floats(WeightFormat format, CpuFeatures features, boolean atEnd) {
+    int calls = 0;
+    try (FloatFunctions functions =
+        ((Availability.Ready<FloatFunctions>) FloatFunctions.load(format, features)).value()) {
+      for (int columns : COLUMNS) {
+        for (int rows = 1; rows <= FloatGroupCode.MOST_ROWS; rows++) {
+          floats(functions, columns, rows, atEnd);
+          calls++;
+        }
+      }
+    }
+    return calls;
+  }
+
+  private static void floats(FloatFunctions functions, int columns, int rows, boolean atEnd) {
+    try (GuardedArena arena = new GuardedArena(atEnd)) {
+      long group =
+          PackedMatrix.GROUP_STRIPS * PackedMatrix.stripBytes(functions.format(), columns);
+      MemorySegment weights = arena.allocate(group, 64);
+      long rowBytes = (columns + 1) / 2 * 8L;
+      MemorySegment x = arena.allocate(rows * rowBytes, 4);
+      MemorySegment out = arena.allocate(rows * Int8Calls.SUM_BYTES, 4);
+      MemorySegment table = arena.allocate(FloatCalls.TABLE_BYTES, 8);
+      long[] offsets = new long[rows];
+      for (int row = 0; row < rows; row++) {
+        offsets[row] = row * rowBytes;
+      }
+      long next = weights.address();
+      FloatCalls.product(
+          functions, weights, 0, columns, next, x, offsets, 0, rows, out, 0, table);
+    }
+  }
+
+  /** One byte too far, to show that the pages forbid it. */
+  private static void overrun(boolean atEnd) {
+    try (GuardedArena arena = new GuardedArena(atEnd)) {
+      MemorySegment memory = arena.allocate(100, 1);
+      long address = memory.address() + (atEnd ? 100 : -1);
+      byte read = MemorySegment.ofAddress(address).reinterpret(1).get(ValueLayout.JAVA_BYTE, 0);
+      System.out.println("read " + read);
+    }
+  }
+}

@@ -1,0 +1,258 @@
+package io.moka.kernels.cpu.x86;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.moka.weights.PackedMatrix;
+import io.moka.weights.TileLayout;
+import io.moka.weights.WeightFormat;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.stream.Stream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Every format, every number of rows, against plain loops, bit for bit. */
+class Int8CallsTest {
+  private static final int ROWS = GroupCode.MAX_ROWS;
+  private static final float UNTOUCHED = 12345f;
+
+  private final Arena arena = Arena.ofShared();
+
+  static Stream<WeightFormat> formats() {
+    return Arrays.stream(WeightFormat.values()).filter(WeightFormat::isQuantised);
+  }
+
+  @AfterEach
+  void close() {
+    arena.close();
+  }
+
+  /** Functions of a format, where this machine can run them; else the test is skipped. */
+  static Int8Functions functions(WeightFormat format) {
+    CpuFeatures.Result detected = CpuFeatures.detect();
+    assumeTrue(detected instanceof CpuFeatures.Found, detected.toString());
+    Availability<Int8Functions> result =
+        Int8Functions.load(
+            format.tiles().orElseThrow(), ((CpuFeatures.Found) detected).features());
+    if (result instanceof Availability.Ready<Int8Functions> ready) {
+      return ready.value();
+    }
+    return Assumptions.abort(result.toString());
+  }
+
+  @ParameterizedTest
+  @MethodSource("formats")
+  void productsEqualPlainLoops(WeightFormat format) {
+    TileLayout layout = format.tiles().orElseThrow();
+    try (Int8Functions functions = functions(format)) {
+      for (int blocks : new int[] {1, 2, 3, 7, 12}) {
+        check(functions, layout, blocks * format.blockElements(), blocks);
+      }
+    }
+  }
+
+  private void check(Int8Functions functions, TileLayout layout, int columns, long seed) {
+    SplittableRandom random = new SplittableRandom(seed);
+    int groups = 2;
+    long groupBytes = PackedMatrix.GROUP_STRIPS * layout.stripBytes(columns);
+    MemorySegment weights = arena.allocate(groups * groupBytes, 64);
+    PackedOracle.fill(layout, weights, columns, random);
+    PackedOracle oracle = new PackedOracle(layout, weights, columns);
+    int tiles = columns / TileLayout.TILE_COLUMNS;
+    long rowBytes = functions.rec().panelBytes(columns, 1);
+    MemorySegment x = arena.allocate(columns * 4L, 4);
+    MemorySegment records = arena.allocate(ROWS * rowBytes, 4);
+    MemorySegment panel = arena.allocate(ROWS * rowBytes + 4, 4);
+    MemorySegment again = arena.allocate(ROWS * rowBytes, 4);
+    float[][] values = new float[ROWS][];
+    float[][] expected = new float[ROWS][groups * PackedMatrix.GROUP_ROWS];
+    for (int row = 0; row < ROWS; row++) {
+      values[row] = row(columns, random);
+      PackedOracle.Quantised quantised = new PackedOracle.Quantised(values[row]);
+      for (int i = 0; i < expected[row].length; i++) {
+        expected[row][i] = oracle.product(i, quantised);
+      }
+      MemorySegment.copy(values[row], 0, x, ValueLayout.JAVA_FLOAT, 0, columns);
+      Int8Calls.quantise(functions, x, 0, 0, tiles, records, row * rowBytes, 0, 1);
+    }
+    MemorySegment out = arena.allocate((ROWS + 1) * Int8Calls.SUM_BYTES, 4);
+    for (int count = 1; count <= ROWS; count++) {
+      int first = ROWS - count;
+      for (int row = 0; row < count; row++) {
+        Int8Calls.copy(
+            functions, records, (first + row) * rowBytes, tiles, panel, 4, row, count);
+        MemorySegment.copy(values[first + row], 0, x, ValueLayout.JAVA_FLOAT, 0, columns);
+        Int8Calls.quantise(functions, x, 0, 0, 1, again, 0, row, count);
+        if (tiles > 1) {
+          Int8Calls.quantise(functions, x, 128, 1, tiles - 1, again, 0, row, count);
+        }
+      }
+      assertThat(panel.asSlice(4, count * rowBytes).mismatch(again.asSlice(0, count * rowBytes)))
+          .as("copied against quantised in place")
+          .isEqualTo(-1);
+      for (int group = 0; group < groups; group++) {
+        fill(out);
+        long at = group * groupBytes;
+        long next = weights.address() + (1 - group) * groupBytes;
+        Int8Calls.product(functions, weights, at, columns, next, panel, 4, count, out, 0);
+        for (int i = 0; i < (ROWS + 1) * PackedMatrix.GROUP_ROWS; i++) {
+          int row = i / PackedMatrix.GROUP_ROWS;
+          int output = i % PackedMatrix.GROUP_ROWS;
+          float value =
+              row < count
+                  ? expected[first + row][group * PackedMatrix.GROUP_ROWS + output]
+                  : UNTOUCHED;
+          float found = out.get(ValueLayout.JAVA_FLOAT, i * 4L);
+          if (Float.floatToIntBits(value) != Float.floatToIntBits(found)) {
+            assertThat(found)
+                .as(
+                    "seed %d, %d columns, %d rows, group %d, row %d, output %d",
+                    seed, columns, count, group, row, output)
+                .isEqualTo(value);
+          }
+        }
+      }
+    }
+  }
+
+  private static void fill(MemorySegment out) {
+    for (long i = 0; i < out.byteSize(); i += 4) {
+      out.set(ValueLayout.JAVA_FLOAT, i, UNTOUCHED);
+    }
+  }
+
+  /** Values of many sizes, with blocks of zeros and of almost nothing. */
+  private static float[] row(int columns, SplittableRandom random) {
+    float[] values = new float[columns];
+    for (int block = 0; block < columns / 32; block++) {
+      float size =
+          switch (random.nextInt(8)) {
+            case 0 -> 0;
+            case 1 -> 1e-37f;
+            case 2 -> 1e4f;
+            default -> 1;
+          };
+      for (int i = 0; i < 32; i++) {
+        values[block * 32 + i] = size * (float) random.nextDouble(-1, 1);
+      }
+    }
+    return values;
+  }
+
+  /** What machine code would not notice. */
+  @Test
+  void refusesWhatDoesNotFit() {
+    try (Int8Functions functions = functions(WeightFormat.Q4_0)) {
+      long group = PackedMatrix.GROUP_STRIPS * functions.layout().stripBytes(64);
+      MemorySegment weights = arena.allocate(group, 64);
+      MemorySegment panel = arena.allocate(functions.rec().panelBytes(64, 2), 4);
+      MemorySegment out = arena.allocate(2 * Int8Calls.SUM_BYTES, 4);
+      MemorySegment sealed = out.asReadOnly();
+      MemorySegment heap = MemorySegment.ofArray(new long[(int) group / 8]);
+      Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 2, out, 0);
+      assertOutOfBounds(
+          () -> Int8Calls.product(functions, weights, 64, 64, 0, panel, 0, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, -64, 64, 0, panel, 0, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 96, 0, panel, 0, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 3, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 4, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 2, out, 4),
+          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 2, out, -4),
+          () -> Int8Calls.quantise(functions, out, 260, 0, 2, panel, 0, 0, 1),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 2, panel, 0, 2, 2),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 2, panel, 0, 0, 3),
+          () -> Int8Calls.quantise(functions, out, 0, 1, 2, panel, 0, 0, 2),
+          () -> Int8Calls.quantise(functions, out, 0, 0, Integer.MAX_VALUE, panel, 0, 0, 1),
+          () -> Int8Calls.copy(functions, panel, 100, 2, out, 0, 0, 1),
+          () -> Int8Calls.copy(functions, panel, 0, 2, out, 448, 0, 1));
+      assertRefused(
+          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 0, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 17, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 0, 0, panel, 0, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 48, 0, panel, 0, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 2, sealed, 0),
+          () -> Int8Calls.product(functions, heap, 0, 64, 0, panel, 0, 2, out, 0),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 0, panel, 0, 0, 1),
+          () -> Int8Calls.quantise(functions, out, 0, -1, 2, panel, 0, 0, 1),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 2, panel, 0, 0, 17));
+    }
+  }
+
+  @Test
+  void refusesMemoryThatIsGone() {
+    try (Int8Functions functions = functions(WeightFormat.Q4_0)) {
+      Arena gone = Arena.ofShared();
+      MemorySegment weights = gone.allocate(4 * functions.layout().stripBytes(32), 64);
+      MemorySegment panel = arena.allocate(functions.rec().panelBytes(32, 1), 4);
+      MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
+      gone.close();
+      assertThatIllegalStateException()
+          .isThrownBy(
+              () -> Int8Calls.product(functions, weights, 0, 32, 0, panel, 0, 1, out, 0));
+    }
+  }
+
+  @Test
+  void refusesFunctionsThatAreGone() {
+    Int8Functions functions = functions(WeightFormat.Q4_0);
+    MemorySegment weights = arena.allocate(4 * functions.layout().stripBytes(32), 64);
+    MemorySegment panel = arena.allocate(functions.rec().panelBytes(32, 1), 4);
+    MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
+    functions.close();
+    assertThatIllegalStateException()
+        .isThrownBy(() -> Int8Calls.product(functions, weights, 0, 32, 0, panel, 0, 1, out, 0));
+  }
+
+  @Test
+  void aNumberThatIsNotFiniteStaysSo() {
+    try (Int8Functions functions = functions(WeightFormat.Q8_0)) {
+      TileLayout layout = functions.layout();
+      MemorySegment weights = arena.allocate(4 * layout.stripBytes(64), 64);
+      PackedOracle.fill(layout, weights, 64, new SplittableRandom(1));
+      MemorySegment panel = arena.allocate(functions.rec().panelBytes(64, 1), 4);
+      MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
+      for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
+        MemorySegment x = arena.allocate(256, 4);
+        x.set(ValueLayout.JAVA_FLOAT, 40 * 4, bad);
+        Int8Calls.quantise(functions, x, 0, 0, 2, panel, 0, 0, 1);
+        Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 1, out, 0);
+        assertThat(Float.isFinite(out.get(ValueLayout.JAVA_FLOAT, 0))).isFalse();
+      }
+    }
+  }
+
+  @Test
+  void saysWhatTheProcessorLacks() {
+    TileLayout layout = WeightFormat.Q8_0.tiles().orElseThrow();
+    CpuFeatures old = new CpuFeatures(Set.of(CpuFeatures.Feature.AVX2), 6, 79);
+    assertThat(Int8Functions.load(layout, old))
+        .isEqualTo(
+            new Availability.Unavailable<>(
+                "the processor or the system lacks AVX512BW, AVX512DQ, AVX512F, AVX512VL,"
+                    + " AVX512_VNNI, F16C, FMA"));
+  }
+
+  private static void assertOutOfBounds(ThrowingCallable... calls) {
+    for (ThrowingCallable call : calls) {
+      assertThatThrownBy(call).isInstanceOf(IndexOutOfBoundsException.class);
+    }
+  }
+
+  private static void assertRefused(ThrowingCallable... calls) {
+    for (ThrowingCallable call : calls) {
+      assertThatIllegalArgumentException().isThrownBy(call);
+    }
+  }
+}
