@@ -25,6 +25,7 @@ import picocli.CommandLine.Spec;
       "  moka run -p \"Once upon a time\"            the embedded model continues the text",
       "  moka run path/to/model -p \"Why is the sky blue?\"",
       "  moka chat path/to/model",
+      "  moka pull Qwen/Qwen3-30B-A3B              then: moka chat Qwen/Qwen3-30B-A3B",
       "  moka run --help                           the options of a command",
     })
 public final class Main implements Runnable {

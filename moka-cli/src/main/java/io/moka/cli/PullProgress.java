@@ -17,6 +17,7 @@ import java.util.function.LongSupplier;
 final class PullProgress implements PullListener, AutoCloseable {
   private static final long INTERVAL_NANOS = 200_000_000;
   private static final long RATE_NANOS = 10_000_000_000L; // the rate is that of the last seconds
+  private static final int CTRL_C = 2; // columns of ^C, which a terminal writes behind the line
   private static final int LEAST_BAR = 10;
   private static final int MOST_BAR = 40;
 
@@ -120,21 +121,23 @@ final class PullProgress implements PullListener, AutoCloseable {
     if (!terminal || closed || state.allFiles() == 0) {
       return;
     }
-    String line = line(state, columns.getAsInt() - 1); // the last column would begin a new line
-    err.print(
-        "\r"
-            + line
-            + " ".repeat(Math.max(0, Math.min(shown, columns.getAsInt() - 1) - line.length())));
+    String line = line(state, width() - CTRL_C);
+    err.print("\r" + line + " ".repeat(Math.max(0, Math.min(shown, width()) - line.length())));
     err.flush();
     shown = line.length();
   }
 
   private void erase() {
     if (shown > 0) {
-      err.print("\r" + " ".repeat(Math.min(shown, columns.getAsInt() - 1)) + "\r");
+      err.print("\r" + " ".repeat(Math.min(shown + CTRL_C, width())) + "\r");
       err.flush();
       shown = 0;
     }
+  }
+
+  /** What fits into a line: after the last column a terminal begins a new one. */
+  private int width() {
+    return columns.getAsInt() - 1;
   }
 
   /** Says as much as fits, the most wanted first. */

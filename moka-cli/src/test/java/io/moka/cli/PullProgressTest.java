@@ -49,7 +49,7 @@ class PullProgressTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {80, 40, 20, 1})
+  @ValueSource(ints = {80, 40, 20, 3, 1})
   void keepsToOneLine(int width) {
     columns = width;
     try (PullProgress progress = progress(true)) {

@@ -110,7 +110,7 @@ final class BlobDownload implements AutoCloseable {
 
   private void receiveAll() throws IOException, InterruptedException {
     while (true) {
-      Persistence persistence = hub.persistence();
+      Persistence persistence = hub.ofDownload();
       long reached = position;
       while (position < size) {
         try {

@@ -110,7 +110,7 @@ final class Hub {
   private record Page(Reply reply, Optional<byte[]> json) {}
 
   private Page page(URI uri, String where) throws InterruptedException {
-    return new Persistence(settings.attempts(), pause, notices)
+    return ofQuestion()
         .persist(
             where,
             uri,
@@ -147,7 +147,7 @@ final class Hub {
   RemoteFile describe(String commit, RemoteFile file) throws InterruptedException {
     URI uri = content(commit, file.path());
     String where = Printable.text(file.path());
-    return new Persistence(settings.attempts(), pause, notices)
+    return ofQuestion()
         .persist(
             where,
             uri,
@@ -227,8 +227,13 @@ final class Hub {
     return refusals;
   }
 
-  Persistence persistence() {
-    return new Persistence(settings.attempts(), pause, notices);
+  /** For one file's bytes. */
+  Persistence ofDownload() {
+    return Persistence.ofDownload(settings.attempts(), pause, notices);
+  }
+
+  private Persistence ofQuestion() {
+    return Persistence.ofQuestion(settings.attempts(), pause, notices);
   }
 
   static void refuseCompressed(Reply reply, String where) {

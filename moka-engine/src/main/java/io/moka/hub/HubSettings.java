@@ -17,7 +17,8 @@ import java.util.Set;
  * @param offline whether nothing may be asked at all
  * @param cache where files go
  * @param idle how long nothing, or next to nothing, may come before a connection counts as broken
- * @param attempts how often in a row something may fail before it is given up
+ * @param attempts how often in a row a question may fail before it is given up; a download, twice
+ *     as often
  */
 public record HubSettings(
     URI endpoint,

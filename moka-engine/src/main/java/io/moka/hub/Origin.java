@@ -7,12 +7,14 @@ import java.util.regex.Pattern;
 
 /** Who answers at an address: scheme, host and port. */
 record Origin(String scheme, String host, int port) {
+  private static final int HTTPS_PORT = 443;
+  private static final int HTTP_PORT = 80;
   private static final Pattern LOOPBACK =
       Pattern.compile("localhost|127(\\.\\d{1,3}){3}|\\[(0*:)*:?0*1\\]");
 
   static Origin of(URI uri) {
     String scheme = uri.getScheme().toLowerCase(Locale.ROOT);
-    int standard = scheme.equals("https") ? 443 : 80;
+    int standard = scheme.equals("https") ? HTTPS_PORT : HTTP_PORT;
     return new Origin(
         scheme,
         uri.getHost().toLowerCase(Locale.ROOT),
@@ -36,6 +38,7 @@ record Origin(String scheme, String host, int port) {
 
   @Override
   public String toString() {
-    return scheme + "://" + host + ":" + port;
+    int standard = scheme.equals("https") ? HTTPS_PORT : HTTP_PORT;
+    return scheme + "://" + host + (port == standard ? "" : ":" + port);
   }
 }

@@ -13,14 +13,27 @@ import java.util.function.Consumer;
 /** Tries again what may work the next time, a bounded number of times in a row. */
 final class Persistence {
   private final int attempts;
+  private final int attemptsToConnect;
   private final Backoff.Pause pause;
   private final Consumer<String> notices;
   private int failures;
 
-  Persistence(int attempts, Backoff.Pause pause, Consumer<String> notices) {
+  private Persistence(
+      int attempts, int attemptsToConnect, Backoff.Pause pause, Consumer<String> notices) {
     this.attempts = attempts;
+    this.attemptsToConnect = attemptsToConnect;
     this.pause = pause;
     this.notices = notices;
+  }
+
+  /** For a question: who waits for its answer wants to know soon that there is no network. */
+  static Persistence ofQuestion(int attempts, Backoff.Pause pause, Consumer<String> notices) {
+    return new Persistence(attempts, (attempts + 1) / 2, pause, notices);
+  }
+
+  /** For a download, which may run for hours and outlive a network that goes and comes back. */
+  static Persistence ofDownload(int attempts, Backoff.Pause pause, Consumer<String> notices) {
+    return new Persistence(2 * attempts, 2 * attempts, pause, notices);
   }
 
   /** Something that the network may make fail. */
@@ -52,7 +65,8 @@ final class Persistence {
     failures = advanced ? 1 : failures + 1;
     Optional<Duration> asked = e instanceof Unavailable no ? no.asked() : Optional.empty();
     boolean tooLong = asked.filter(wait -> wait.compareTo(Backoff.LONGEST) > 0).isPresent();
-    if (failures >= attempts || tooLong || isDistrust(e)) {
+    int most = e instanceof ConnectException ? attemptsToConnect : attempts;
+    if (failures >= most || tooLong || isDistrust(e)) {
       throw new HubException(what + ": " + Origin.of(uri) + advice(e, asked), e);
     }
     Duration wait = asked.orElseGet(() -> Backoff.after(failures));
@@ -91,14 +105,18 @@ final class Persistence {
 
   /** The JDK leaves some of its messages out. */
   private static String reason(IOException e) {
-    if (e.getCause() instanceof UnresolvedAddressException
-        || e.getCause() instanceof ConnectException cause
-            && cause.getCause() instanceof UnresolvedAddressException) {
+    Optional<String> message = Optional.ofNullable(e.getMessage()).filter(text -> !text.isBlank());
+    if (message.isPresent()) {
+      return Printable.text(message.get());
+    }
+    if (isUnresolved(e)) {
       return "its name is not known";
     }
-    return Printable.text(
-        Optional.ofNullable(e.getMessage())
-            .filter(text -> !text.isBlank())
-            .orElseGet(() -> e.getClass().getSimpleName()));
+    return e instanceof ConnectException ? "nobody answers" : e.getClass().getSimpleName();
+  }
+
+  private static boolean isUnresolved(Throwable e) {
+    return e instanceof UnresolvedAddressException
+        || e.getCause() != null && isUnresolved(e.getCause());
   }
 }

@@ -44,7 +44,7 @@ class BrokenDownloadTest {
 
   @Test
   void goesOnAfterRandomBreaks() {
-    long seed = new Random().nextLong();
+    long seed = 20261125;
     Random random = new Random(seed);
     hub.onStorage(request ->
         random.nextInt(4) == 0
@@ -157,9 +157,9 @@ class BrokenDownloadTest {
     assertThatThrownBy(() -> bench.pull("org/model"))
         .isInstanceOf(HubException.class)
         .hasMessageContaining(FILE)
-        .hasMessageContaining("3 times in a row")
+        .hasMessageContaining("6 times in a row")
         .hasMessageContaining("goes on where this one ended");
-    assertThat(bench.pauses).hasSize(2);
+    assertThat(bench.pauses).hasSize(5);
     assertThat(bench.files()).containsExactly("blobs/" + hub.hash(FILE).hex() + ".incomplete");
   }
 
@@ -176,7 +176,7 @@ class BrokenDownloadTest {
       });
     });
     assertThatThrownBy(() -> bench.pull("org/model")).isInstanceOf(HubException.class);
-    assertThat(answers).hasValueLessThan(10);
+    assertThat(answers).hasValueLessThan(20);
   }
 
   @Test

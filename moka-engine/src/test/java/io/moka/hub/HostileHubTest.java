@@ -110,6 +110,7 @@ class HostileHubTest {
         .isInstanceOf(HubException.class)
         .hasMessageContaining("cannot be reached")
         .hasMessageContaining("https.proxyHost");
+    assertThat(bench.pauses).hasSize(1);
   }
 
   // ---- patience

@@ -58,5 +58,7 @@ class RedirectsTest {
     assertThat(Origin.of(URI.create("http://hub.example"))).isNotEqualTo(hub);
     assertThat(Origin.of(URI.create("https://hub.example:444"))).isNotEqualTo(hub);
     assertThat(Origin.of(URI.create("https://hub.example.evil"))).isNotEqualTo(hub);
+    assertThat(hub).hasToString("https://hub.example");
+    assertThat(Origin.of(URI.create("http://h:8080"))).hasToString("http://h:8080");
   }
 }
