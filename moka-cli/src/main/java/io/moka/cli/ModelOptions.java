@@ -83,7 +83,8 @@ final class ModelOptions {
       paramLabel = "NAME",
       defaultValue = "auto",
       description =
-          "What computes: auto, vector or reference (slow, to compare)."
+          "What computes: auto, x86 (machine code), vector (Vector API) or reference (slow, to"
+              + " compare)."
               + " Default: ${DEFAULT-VALUE}. [MOKA_KERNELS]")
   private KernelChoice kernels = KernelChoice.AUTO;
 

@@ -20,6 +20,12 @@ public enum Activations {
   INT8;
 
   /**
+   * The largest magnitude of a block below which all of it counts as zeros: 127 over it would not
+   * be finite. Far below whatever a model computes.
+   */
+  public static final float LEAST = 0x1p-121f;
+
+  /**
    * Whether rows are rounded before they meet weights of a format.
    *
    * @param format of the weights

@@ -2,17 +2,23 @@ package io.moka.kernels;
 
 import io.moka.PlatformException;
 import io.moka.kernels.cpu.vector.VectorKernels;
+import io.moka.kernels.cpu.vector.VectorProducts;
+import io.moka.kernels.cpu.x86.X86Products;
 import io.moka.kernels.reference.ReferenceKernels;
+import java.util.Optional;
 
 /** Which kernels compute; chosen once, at load. */
 public enum KernelChoice {
   /** The fastest that this machine and JVM have. */
   AUTO,
+  /** Machine code that Java writes at load, for x86-64 with AVX-512 VNNI on Linux. */
+  X86,
   /** The Vector API. */
   VECTOR,
   /** Plain Java, one thread, for comparison; never chosen unless named. */
   REFERENCE;
 
+  private static final System.Logger LOG = System.getLogger(KernelChoice.class.getName());
   private static final String VECTOR_MODULE = "jdk.incubator.vector";
 
   /**
@@ -36,16 +42,66 @@ public enum KernelChoice {
    */
   public Kernels open(int threads, Activations activations) {
     return switch (this) {
-      case AUTO, VECTOR -> openVector(threads, activations);
+      case AUTO ->
+          switch (openX86(threads, activations)) {
+            case Opened(Kernels kernels) -> kernels;
+            case NotOpened(String reason) -> {
+              LOG.log(
+                  System.Logger.Level.DEBUG, "no machine code: {0}; Vector API instead", reason);
+              yield openVector(threads, activations);
+            }
+          };
+      case X86 ->
+          switch (openX86(threads, activations)) {
+            case Opened(Kernels kernels) -> kernels;
+            case NotOpened(String reason) ->
+                throw new PlatformException(
+                    "machine code cannot be used here: " + reason + "; choose the kernels vector");
+          };
+      case VECTOR -> openVector(threads, activations);
       case REFERENCE -> new ReferenceKernels();
     };
   }
 
+  /**
+   * Why {@link #AUTO} does without machine code on this machine.
+   *
+   * @return a reason, empty where it uses it
+   */
+  public static Optional<String> whyNoMachineCode() {
+    return switch (openX86(1, Activations.AUTO)) {
+      case Opened(Kernels kernels) -> {
+        kernels.close();
+        yield Optional.empty();
+      }
+      case NotOpened(String reason) -> Optional.of(reason);
+    };
+  }
+
+  private sealed interface Opening {}
+
+  private record Opened(Kernels kernels) implements Opening {}
+
+  private record NotOpened(String reason) implements Opening {}
+
+  private static Opening openX86(int threads, Activations activations) {
+    requireVectors();
+    return switch (X86Products.open(activations, new VectorProducts(activations))) {
+      case X86Products.Ready(X86Products products) ->
+          new Opened(new VectorKernels(threads, products, products::close));
+      case X86Products.Refused(String reason) -> new NotOpened(reason);
+    };
+  }
+
   private static Kernels openVector(int threads, Activations activations) {
+    requireVectors();
+    return new VectorKernels(threads, activations);
+  }
+
+  private static void requireVectors() {
     if (ModuleLayer.boot().findModule(VECTOR_MODULE).isEmpty()) {
       throw new PlatformException(
           "the Vector API is missing: start java with --add-modules " + VECTOR_MODULE);
     }
-    return new VectorKernels(threads, activations);
   }
 }

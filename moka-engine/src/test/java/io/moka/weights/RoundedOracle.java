@@ -24,7 +24,7 @@ public final class RoundedOracle {
         max = Math.max(max, Math.abs(x[first + i]));
       }
       float scale = max / 127;
-      float inverse = max > 0 ? 127 / max : 0;
+      float inverse = max >= 0x1p-121f ? 127 / max : 0;
       int tile = first % step / COLUMNS;
       for (int sub = 0; sub < layout.subBlocks(); sub++) {
         int integer = 0;

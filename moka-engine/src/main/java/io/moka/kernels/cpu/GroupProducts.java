@@ -21,6 +21,13 @@ public interface GroupProducts {
   long SUM_BYTES = PackedMatrix.GROUP_ROWS * (long) Float.BYTES;
 
   /**
+   * What multiplies, for a log.
+   *
+   * @return a few words
+   */
+  String description();
+
+  /**
    * Whether rows are rounded into tiles before they meet matrices of a format.
    *
    * @param format of the weights
@@ -38,10 +45,11 @@ public interface GroupProducts {
   /**
    * Bytes that a row takes in a tile.
    *
+   * @param format of the weights that the tile will meet
    * @param columns whole blocks
-   * @return a multiple of 64
+   * @return the count, a multiple of 4
    */
-  long tileRowBytes(int columns);
+  long tileRowBytes(WeightFormat format, int columns);
 
   /**
    * Rounds some columns of one row of a tile.

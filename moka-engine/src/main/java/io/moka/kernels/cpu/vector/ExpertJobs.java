@@ -82,7 +82,7 @@ final class ExpertJobs implements AutoCloseable {
     gateUp.downFormat = experts.down().getFirst().format();
     gateUp.intoTiles = products.usesTiles(gateUp.downFormat);
     if (gateUp.intoTiles) {
-      hiddenTiles.reserve(lists.size() * products.tileRowBytes(experts.width()));
+      hiddenTiles.reserve(lists.size() * products.tileRowBytes(gateUp.downFormat, experts.width()));
     } else {
       hidden = hiddenRows.get(lists.size(), experts.width());
     }
@@ -103,7 +103,7 @@ final class ExpertJobs implements AutoCloseable {
 
   /** Rounds the row of every choice into the tiles of its expert. */
   private void quantise(Rows x, boolean perChoice, WeightFormat format) {
-    inputTiles.reserve(lists.size() * products.tileRowBytes(x.columns()));
+    inputTiles.reserve(lists.size() * products.tileRowBytes(format, x.columns()));
     quantise.x = x;
     quantise.perChoice = perChoice;
     quantise.format = format;
@@ -217,7 +217,7 @@ final class ExpertJobs implements AutoCloseable {
           0,
           x.columns() / TileLayout.TILE_COLUMNS,
           inputTiles.segment(),
-          tile * products.tileRowBytes(x.columns()),
+          tile * products.tileRowBytes(format, x.columns()),
           slot - tile,
           tileRows(active, tile),
           x.columns());
@@ -276,7 +276,7 @@ final class ExpertJobs implements AutoCloseable {
               strip,
               PackedMatrix.GROUP_STRIPS,
               inputTiles.segment(),
-              slot * products.tileRowBytes(packed.columns()),
+              slot * products.tileRowBytes(packed.format(), packed.columns()),
               count,
               own);
         } else {
@@ -312,7 +312,7 @@ final class ExpertJobs implements AutoCloseable {
           group,
           1,
           hiddenTiles.segment(),
-          tile * products.tileRowBytes(experts.width()),
+          tile * products.tileRowBytes(downFormat, experts.width()),
           slot - tile,
           tileRows(active, tile),
           experts.width());
@@ -342,7 +342,7 @@ final class ExpertJobs implements AutoCloseable {
       for (int slot = lists.start(active); slot < lists.end(active); ) {
         int count = Math.min(lists.end(active) - slot, GroupProducts.MAX_ROWS);
         if (inTiles) {
-          long at = slot * products.tileRowBytes(matrix.columns());
+          long at = slot * products.tileRowBytes(matrix.format(), matrix.columns());
           products.multiplyTiles(matrix, strip, strips, tiles.segment(), at, count, own);
         } else {
           for (int i = 0; i < count; i++) {

@@ -43,7 +43,7 @@ final class MatmulJob implements WorkerPool.Job, AutoCloseable {
     out = result;
     inTiles = products.usesTiles(weights.format());
     if (inTiles) {
-      tiles.reserve(rows * products.tileRowBytes(weights.columns()));
+      tiles.reserve(rows * products.tileRowBytes(weights.format(), weights.columns()));
       pool.run(Math.ceilDiv(rows, products.tileRows()), quantise);
     }
     pool.run(weights.groups() * Math.ceilDiv(rows, BLOCK_ROWS), this);
@@ -55,7 +55,7 @@ final class MatmulJob implements WorkerPool.Job, AutoCloseable {
     public void run(int tile, int worker) {
       int first = tile * products.tileRows();
       int count = Math.min(products.tileRows(), rows - first);
-      long at = first * products.tileRowBytes(weights.columns());
+      long at = first * products.tileRowBytes(weights.format(), weights.columns());
       for (int i = 0; i < count; i++) {
         products.quantise(
             weights.format(),
@@ -83,7 +83,7 @@ final class MatmulJob implements WorkerPool.Job, AutoCloseable {
     long strip = group * PackedMatrix.GROUP_STRIPS * weights.stripBytes();
     Scratch own = scratch[worker];
     if (inTiles) {
-      long at = first * products.tileRowBytes(weights.columns());
+      long at = first * products.tileRowBytes(weights.format(), weights.columns());
       products.multiplyTiles(weights, strip, strips, tiles.segment(), at, count, own);
     } else {
       for (int i = 0; i < count; i++) {

@@ -5,6 +5,7 @@ import static io.moka.kernels.cpu.vector.Lanes.ORDER;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
+import io.moka.kernels.Activations;
 import io.moka.kernels.FloatMath;
 import io.moka.weights.TileLayout;
 import java.lang.foreign.MemorySegment;
@@ -62,7 +63,7 @@ final class RoundedRow {
     // the largest of some numbers is the same in any order, and so is a sum of integers
     float max = largest.reduceLanes(VectorOperators.MAX);
     float scale = max / LARGEST;
-    float inverse = max > 0 ? LARGEST / max : 0;
+    float inverse = max >= Activations.LEAST ? LARGEST / max : 0;
     int first = 0;
     int second = 0;
     for (int i = 0; i < COLUMNS; i += Lanes.COUNT) {

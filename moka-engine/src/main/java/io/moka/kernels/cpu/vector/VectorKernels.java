@@ -26,6 +26,8 @@ import java.util.List;
 public final class VectorKernels implements Kernels {
   private final Arena arena = Arena.ofShared();
   private final WorkerPool pool;
+  private final GroupProducts products;
+  private final Runnable closer;
   private final ForEachJob forEach = new ForEachJob();
   private final RowJobs rowJobs;
   private final MatmulJob matmul;
@@ -49,10 +51,19 @@ public final class VectorKernels implements Kernels {
    * @param activations how precisely inputs of products are taken
    */
   public VectorKernels(int threads, Activations activations) {
-    this(threads, new VectorProducts(activations));
+    this(threads, new VectorProducts(activations), () -> {});
   }
 
-  private VectorKernels(int threads, GroupProducts products) {
+  /**
+   * Starts the worker threads, with products that are computed in another way.
+   *
+   * @param threads threads that work on a call, the caller's included
+   * @param products what multiplies
+   * @param closer gives back what the products own, when no call is under way
+   */
+  public VectorKernels(int threads, GroupProducts products, Runnable closer) {
+    this.closer = closer;
+    this.products = products;
     pool = new WorkerPool(threads);
     Scratch[] scratch = new Scratch[threads];
     for (int i = 0; i < threads; i++) {
@@ -67,7 +78,7 @@ public final class VectorKernels implements Kernels {
 
   @Override
   public String description() {
-    return "vector, " + Lanes.BYTES * 8 + " bits, " + threads() + " threads";
+    return products.description() + ", " + threads() + " threads";
   }
 
   @Override
@@ -181,6 +192,7 @@ public final class VectorKernels implements Kernels {
     matmul.close();
     experts.close();
     arena.close();
+    closer.run();
   }
 
   private static final class ForEachJob implements WorkerPool.Job {

@@ -9,16 +9,26 @@ import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
 
 /** The products on the Vector API. A tile is no more than its rounded rows, one after the other. */
-final class VectorProducts implements GroupProducts {
+public final class VectorProducts implements GroupProducts {
   /** Up to as many rows, products in 16-bit lanes are faster than decoding into a panel. */
   private static final int PAIR_ROWS = 2;
 
-  private static final int TILE_ROWS = 8;
+  private static final int TILE_ROWS = 16;
 
   private final Activations activations;
 
-  VectorProducts(Activations activations) {
+  /**
+   * Needs nothing of the machine.
+   *
+   * @param activations which rows are rounded
+   */
+  public VectorProducts(Activations activations) {
     this.activations = activations;
+  }
+
+  @Override
+  public String description() {
+    return "vector, " + Lanes.BYTES * 8 + " bits";
   }
 
   @Override
@@ -32,7 +42,7 @@ final class VectorProducts implements GroupProducts {
   }
 
   @Override
-  public long tileRowBytes(int columns) {
+  public long tileRowBytes(WeightFormat format, int columns) {
     return RoundedRow.bytes(columns);
   }
 
@@ -50,7 +60,7 @@ final class VectorProducts implements GroupProducts {
       int columns) {
     TileLayout layout = format.tiles().orElseThrow();
     boolean pairs = rows <= PAIR_ROWS && PairProduct.serves(layout);
-    long to = at + row * tileRowBytes(columns) + (long) firstBlock * RoundedRow.BLOCK_BYTES;
+    long to = at + row * RoundedRow.bytes(columns) + (long) firstBlock * RoundedRow.BLOCK_BYTES;
     for (int block = 0; block < blocks; block++) {
       RoundedRow.round(x, from, tiles, to);
       if (pairs) {
@@ -98,7 +108,7 @@ final class VectorProducts implements GroupProducts {
           strips,
           rowTiles,
           tiles,
-          at + row * tileRowBytes(weights.columns()),
+          at + row * RoundedRow.bytes(weights.columns()),
           sums,
           row * SUM_BYTES,
           scratch.panel(PairProduct.SCRATCH_BYTES));

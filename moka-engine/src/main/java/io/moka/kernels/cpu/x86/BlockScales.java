@@ -3,8 +3,8 @@ package io.moka.kernels.cpu.x86;
 import io.moka.weights.TileLayout;
 
 /**
- * Brings the scales and offsets of a tile's 16 rows into registers, as floats. Both are exact: a half
- * times a small integer.
+ * Brings the scales and offsets of a tile's 16 rows into registers, as floats. Both are exact: a
+ * half times a small integer.
  */
 final class BlockScales {
   /** Bytes that the halves of a super-block take as floats, for one strip. */

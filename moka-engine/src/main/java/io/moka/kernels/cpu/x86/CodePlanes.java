@@ -3,8 +3,8 @@ package io.moka.kernels.cpu.x86;
 import io.moka.weights.TileLayout;
 
 /**
- * Brings the codes of a tile into eight registers: lane = row, byte b of register s = column 4 s + b,
- * unsigned, {@link #bias} above the integer that the code stands for.
+ * Brings the codes of a tile into eight registers: lane = row, byte b of register s = column 4 s +
+ * b, unsigned, {@link #bias} above the integer that the code stands for.
  */
 final class CodePlanes {
   /** Registers that hold the codes of a tile. */
@@ -51,8 +51,7 @@ final class CodePlanes {
         }
         assembler.emit(Op.VBROADCASTI32X4, spare, Constant.table(raised));
       }
-      case TileLayout.Codes.Bias ignored ->
-          assembler.emit(Op.VPBROADCASTD, spare, word(lowMask()));
+      case TileLayout.Codes.Bias ignored -> assembler.emit(Op.VPBROADCASTD, spare, word(lowMask()));
     }
   }
 

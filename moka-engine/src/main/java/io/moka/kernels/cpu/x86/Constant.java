@@ -41,7 +41,6 @@ record Constant(List<Integer> words, boolean broadcast) implements Operand {
   static Constant table(byte[] bytes) {
     var buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     return new Constant(
-        List.of(buffer.getInt(), buffer.getInt(), buffer.getInt(), buffer.getInt()),
-        false);
+        List.of(buffer.getInt(), buffer.getInt(), buffer.getInt(), buffer.getInt()), false);
   }
 }

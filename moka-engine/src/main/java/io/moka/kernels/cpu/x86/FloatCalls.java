@@ -13,15 +13,7 @@ final class FloatCalls {
   private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
   private static final MethodHandle PRODUCT =
       Linker.nativeLinker()
-          .downcallHandle(
-              FunctionDescriptor.ofVoid(
-                  ValueLayout.ADDRESS,
-                  WORD,
-                  ValueLayout.ADDRESS,
-                  WORD,
-                  WORD,
-                  ValueLayout.ADDRESS,
-                  ValueLayout.ADDRESS));
+          .downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD, WORD, WORD, WORD));
 
   /** Bytes that a call needs for its table. */
   static final long TABLE_BYTES = FloatGroupCode.MOST_ROWS * 8L;
@@ -29,8 +21,8 @@ final class FloatCalls {
   private FloatCalls() {}
 
   /**
-   * Multiplies up to 8 rows of floats with a group of 64 rows of weights. Columns are read in pairs:
-   * where their number is odd, one float after each row is read.
+   * Multiplies up to 8 rows of floats with a group of 64 rows of weights. Columns are read in
+   * pairs: where their number is odd, one float after each row is read.
    *
    * @param functions of the format of the weights
    * @param weights packed weights
@@ -68,17 +60,19 @@ final class FloatCalls {
     long stripBytes = PackedMatrix.stripBytes(functions.format(), columns);
     int pairBytes = PackedMatrix.pairBytes(functions.format());
     long pairs = (columns + 1L) / 2;
-    MemorySegment strips = weights.asSlice(group, PackedMatrix.GROUP_STRIPS * stripBytes);
-    MemorySegment sums = Int8Calls.writable(out).asSlice(to, rows * Int8Calls.SUM_BYTES);
+    long strips = Int8Calls.address(weights, group, PackedMatrix.GROUP_STRIPS * stripBytes);
+    long sums = Int8Calls.address(Int8Calls.writable(out), to, rows * Int8Calls.SUM_BYTES);
+    long input = Int8Calls.address(x, 0, x.byteSize());
+    long starts = Int8Calls.address(table, 0, TABLE_BYTES);
     for (int i = 0; i < rows; i++) {
       long offset = offsets[first + i];
       Objects.checkFromIndexSize(offset, pairs * 2 * Float.BYTES, x.byteSize());
       table.set(WORD, 8L * i, offset);
     }
-    long ahead = next - strips.address() + (functions.blocksAhead() - pairs) * pairBytes;
+    long ahead = next - strips + (functions.blocksAhead() - pairs) * pairBytes;
     try {
       PRODUCT.invokeExact(
-          functions.product(rows), strips, stripBytes, x, ahead, pairs, sums, table);
+          functions.product(rows), strips, stripBytes, input, ahead, pairs, sums, starts);
     } catch (Throwable e) {
       throw Int8Calls.unchecked(e);
     }

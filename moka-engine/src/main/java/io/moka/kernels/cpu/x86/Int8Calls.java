@@ -11,22 +11,19 @@ import java.util.Objects;
 
 /**
  * The only way into {@link Int8Functions}: checks every size and offset first, since machine code
- * checks nothing. The linker keeps the segments alive during a call and refuses those that are not.
+ * checks nothing. Addresses go in as numbers, since a segment made for a call would be garbage;
+ * whoever calls holds the owners of the memory open until the call has ended.
  */
 final class Int8Calls {
   private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
 
   /** Plain calls: the thread counts as in native code, so the collector need not wait for it. */
   private static final MethodHandle ROW =
-      Linker.nativeLinker()
-          .downcallHandle(
-              FunctionDescriptor.ofVoid(ValueLayout.ADDRESS, ValueLayout.ADDRESS, WORD, WORD));
+      Linker.nativeLinker().downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD));
 
   private static final MethodHandle PRODUCT =
       Linker.nativeLinker()
-          .downcallHandle(
-              FunctionDescriptor.ofVoid(
-                  ValueLayout.ADDRESS, WORD, ValueLayout.ADDRESS, WORD, WORD, ValueLayout.ADDRESS));
+          .downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD, WORD, WORD));
 
   /** Bytes of the sums of one row. */
   static final long SUM_BYTES = PackedMatrix.GROUP_ROWS * (long) Float.BYTES;
@@ -56,7 +53,7 @@ final class Int8Calls {
       long at,
       int row,
       int rows) {
-    MemorySegment floats = x.asSlice(from, blocks * (long) ActivationRecord.COLUMNS * Float.BYTES);
+    long floats = address(x, from, blocks * (long) ActivationRecord.COLUMNS * Float.BYTES);
     ActivationRecord rec = functions.rec();
     toPanel(functions.quantise(), rec, floats, firstBlock, blocks, panel, at, row, rows);
   }
@@ -83,14 +80,14 @@ final class Int8Calls {
       int row,
       int rows) {
     ActivationRecord rec = functions.rec();
-    MemorySegment one = records.asSlice(from, blocks * (long) rec.bytes());
+    long one = address(records, from, blocks * (long) rec.bytes());
     toPanel(functions.copy(), rec, one, 0, blocks, panel, at, row, rows);
   }
 
   private static void toPanel(
       MemorySegment function,
       ActivationRecord rec,
-      MemorySegment from,
+      long from,
       int firstBlock,
       int blocks,
       MemorySegment panel,
@@ -105,8 +102,8 @@ final class Int8Calls {
     }
     Objects.checkIndex(row, rows);
     long stride = rows * (long) rec.bytes();
-    MemorySegment to = writable(panel).asSlice(at, (firstBlock + (long) blocks) * stride);
-    MemorySegment first = to.asSlice(firstBlock * stride + row * (long) rec.bytes());
+    long to = address(writable(panel), at, (firstBlock + (long) blocks) * stride);
+    long first = to + firstBlock * stride + row * (long) rec.bytes();
     try {
       ROW.invokeExact(function, from, first, stride, (long) blocks);
     } catch (Throwable e) {
@@ -151,17 +148,28 @@ final class Int8Calls {
     }
     long stripBytes = layout.stripBytes(columns);
     long blocks = columns / blockColumns;
-    MemorySegment strips = weights.asSlice(group, PackedMatrix.GROUP_STRIPS * stripBytes);
-    MemorySegment records = panel.asSlice(at, functions.rec().panelBytes(columns, rows));
-    MemorySegment sums = writable(out).asSlice(to, rows * SUM_BYTES);
-    long ahead =
-        next - strips.address() + (functions.blocksAhead() - blocks) * layout.blockBytes();
+    long strips = address(weights, group, PackedMatrix.GROUP_STRIPS * stripBytes);
+    long records = address(panel, at, functions.rec().panelBytes(columns, rows));
+    long sums = address(writable(out), to, rows * SUM_BYTES);
+    long ahead = next - strips + (functions.blocksAhead() - blocks) * layout.blockBytes();
     try {
       PRODUCT.invokeExact(
           functions.product(rows), strips, stripBytes, records, ahead, blocks, sums);
     } catch (Throwable e) {
       throw unchecked(e);
     }
+  }
+
+  /** Where some bytes of a segment lie; refuses those beyond it and memory that is given back. */
+  static long address(MemorySegment segment, long offset, long bytes) {
+    Objects.checkFromIndexSize(offset, bytes, segment.byteSize());
+    if (!segment.isNative()) {
+      throw new IllegalArgumentException("machine code cannot reach the heap");
+    }
+    if (!segment.scope().isAlive()) {
+      throw new IllegalStateException("the memory is given back already");
+    }
+    return segment.address() + offset;
   }
 
   static MemorySegment writable(MemorySegment segment) {

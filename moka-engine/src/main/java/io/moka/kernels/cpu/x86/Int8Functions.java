@@ -32,8 +32,7 @@ record Int8Functions(
     return load(layout, features, AHEAD_BYTES);
   }
 
-  static Availability<Int8Functions> load(
-      TileLayout layout, CpuFeatures features, int aheadBytes) {
+  static Availability<Int8Functions> load(TileLayout layout, CpuFeatures features, int aheadBytes) {
     String missing = features.missing(CpuFeatures.VNNI_512);
     if (!missing.isEmpty()) {
       return new Availability.Unavailable<>("the processor or the system lacks " + missing);

@@ -6,8 +6,8 @@ import io.moka.kernels.cpu.x86.Assembler.Label;
 import io.moka.weights.TileLayout;
 
 /**
- * The product of rows of 8 bits with quantised weights, in AVX-512 with byte dot products. The input
- * is a panel of the rows ({@link ActivationRecord}).
+ * The product of rows of 8 bits with quantised weights, in AVX-512 with byte dot products. The
+ * input is a panel of the rows ({@link ActivationRecord}).
  *
  * <pre>
  * for each tile of a block, for each strip
@@ -20,8 +20,8 @@ import io.moka.weights.TileLayout;
  * </pre>
  *
  * <p>Rows are taken four at a time, so that four chains of dot products are under way. Activations
- * are broadcast from memory within the instruction; their addresses have no index register, with one
- * the processor splits the instruction in two (16 rows: 370 against 500 GOP/s).
+ * are broadcast from memory within the instruction; their addresses have no index register, with
+ * one the processor splits the instruction in two (16 rows: 370 against 500 GOP/s).
  */
 final class Int8GroupCode extends GroupCode {
   /** Rows whose dot products are under way at once. */

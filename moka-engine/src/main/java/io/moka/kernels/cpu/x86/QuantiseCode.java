@@ -5,7 +5,8 @@ import io.moka.kernels.cpu.x86.Assembler.Condition;
 import io.moka.kernels.cpu.x86.Assembler.Label;
 
 /**
- * Quantises a row to 8 bits, or copies one that is, into the records of a panel, stride bytes apart.
+ * Quantises a row to 8 bits, or copies one that is, into the records of a panel, stride bytes
+ * apart.
  *
  * <pre>
  * void quantise(x, records, stride, blocks)

@@ -95,9 +95,7 @@ class FloatCallsTest {
           float found = out.get(ValueLayout.JAVA_FLOAT, i * 4L);
           if (Float.floatToIntBits(value) != Float.floatToIntBits(found)) {
             assertThat(found)
-                .as(
-                    "seed and columns %d, %d rows, row %d, output %d",
-                    columns, count, row, output)
+                .as("seed and columns %d, %d rows, row %d, output %d", columns, count, row, output)
                 .isEqualTo(value);
           }
         }
@@ -120,10 +118,7 @@ class FloatCallsTest {
           default ->
               matrix
                   .data()
-                  .set(
-                      ValueLayout.JAVA_SHORT,
-                      at,
-                      (short) (Float.floatToRawIntBits(value) >>> 16));
+                  .set(ValueLayout.JAVA_SHORT, at, (short) (Float.floatToRawIntBits(value) >>> 16));
         }
       }
     }
@@ -146,7 +141,8 @@ class FloatCallsTest {
             () -> FloatCalls.product(functions, w, 0, 1, 0, x, rows, 3, 1, out, 0, table),
             () -> FloatCalls.product(functions, w, 0, 1, 0, x, rows, 3, 2, out, 0, table),
             () -> FloatCalls.product(functions, w, 0, 1, 0, x, rows, 0, 2, out, 4, table),
-            () -> FloatCalls.product(functions, w, 0, 1, 0, x, rows, 0, 2, out, 0, table.asSlice(56))
+            () ->
+                FloatCalls.product(functions, w, 0, 1, 0, x, rows, 0, 2, out, 0, table.asSlice(56))
           }) {
         assertThatThrownBy(call::run).isInstanceOf(IndexOutOfBoundsException.class);
       }

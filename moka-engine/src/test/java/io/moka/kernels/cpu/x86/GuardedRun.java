@@ -23,7 +23,9 @@ final class GuardedRun {
     int calls = 0;
     for (boolean atEnd : new boolean[] {true, false}) {
       calls +=
-          format.isQuantised() ? quantised(format, features, atEnd) : floats(format, features, atEnd);
+          format.isQuantised()
+              ? quantised(format, features, atEnd)
+              : floats(format, features, atEnd);
     }
     System.out.println(calls + " products");
   }
@@ -78,8 +80,7 @@ final class GuardedRun {
 
   private static void floats(FloatFunctions functions, int columns, int rows, boolean atEnd) {
     try (GuardedArena arena = new GuardedArena(atEnd)) {
-      long group =
-          PackedMatrix.GROUP_STRIPS * PackedMatrix.stripBytes(functions.format(), columns);
+      long group = PackedMatrix.GROUP_STRIPS * PackedMatrix.stripBytes(functions.format(), columns);
       MemorySegment weights = arena.allocate(group, 64);
       long rowBytes = (columns + 1) / 2 * 8L;
       MemorySegment x = arena.allocate(rows * rowBytes, 4);
@@ -90,8 +91,7 @@ final class GuardedRun {
         offsets[row] = row * rowBytes;
       }
       long next = weights.address();
-      FloatCalls.product(
-          functions, weights, 0, columns, next, x, offsets, 0, rows, out, 0, table);
+      FloatCalls.product(functions, weights, 0, columns, next, x, offsets, 0, rows, out, 0, table);
     }
   }
 

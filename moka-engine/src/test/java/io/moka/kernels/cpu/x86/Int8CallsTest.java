@@ -44,8 +44,7 @@ class Int8CallsTest {
     CpuFeatures.Result detected = CpuFeatures.detect();
     assumeTrue(detected instanceof CpuFeatures.Found, detected.toString());
     Availability<Int8Functions> result =
-        Int8Functions.load(
-            format.tiles().orElseThrow(), ((CpuFeatures.Found) detected).features());
+        Int8Functions.load(format.tiles().orElseThrow(), ((CpuFeatures.Found) detected).features());
     if (result instanceof Availability.Ready<Int8Functions> ready) {
       return ready.value();
     }
@@ -91,8 +90,7 @@ class Int8CallsTest {
     for (int count = 1; count <= ROWS; count++) {
       int first = ROWS - count;
       for (int row = 0; row < count; row++) {
-        Int8Calls.copy(
-            functions, records, (first + row) * rowBytes, tiles, panel, 4, row, count);
+        Int8Calls.copy(functions, records, (first + row) * rowBytes, tiles, panel, 4, row, count);
         MemorySegment.copy(values[first + row], 0, x, ValueLayout.JAVA_FLOAT, 0, columns);
         Int8Calls.quantise(functions, x, 0, 0, 1, again, 0, row, count);
         if (tiles > 1) {
@@ -199,8 +197,7 @@ class Int8CallsTest {
       MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
       gone.close();
       assertThatIllegalStateException()
-          .isThrownBy(
-              () -> Int8Calls.product(functions, weights, 0, 32, 0, panel, 0, 1, out, 0));
+          .isThrownBy(() -> Int8Calls.product(functions, weights, 0, 32, 0, panel, 0, 1, out, 0));
     }
   }
 

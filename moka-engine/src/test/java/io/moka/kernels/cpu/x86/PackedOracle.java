@@ -39,7 +39,8 @@ final class PackedOracle {
                 oracle.halves(entries, layout.entries() * layout.entryVectorBytes(), random);
             case EXPONENT -> {
               for (int row = 0; row < PackedMatrix.STRIP_ROWS; row++) {
-                byte exponent = (byte) (random.nextInt(8) == 0 ? row % 3 : random.nextInt(100, 150));
+                byte exponent =
+                    (byte) (random.nextInt(8) == 0 ? row % 3 : random.nextInt(100, 150));
                 weights.set(ValueLayout.JAVA_BYTE, entries + row, exponent);
               }
             }

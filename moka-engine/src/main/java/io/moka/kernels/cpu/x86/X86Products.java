@@ -1,0 +1,201 @@
+package io.moka.kernels.cpu.x86;
+
+import io.moka.kernels.Activations;
+import io.moka.kernels.cpu.GroupProducts;
+import io.moka.kernels.cpu.Scratch;
+import io.moka.weights.PackedMatrix;
+import io.moka.weights.WeightFormat;
+import java.lang.foreign.MemorySegment;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The products in machine code; formats that have none, and exact products with quantised weights,
+ * are left to other products. Both give the same bits. Owns its code.
+ */
+public final class X86Products implements GroupProducts, AutoCloseable {
+  /** Codes of so few bits that nobody serves large models with them; they stay elsewhere. */
+  private static final List<WeightFormat> ELSEWHERE = List.of(WeightFormat.Q2_K, WeightFormat.Q3_K);
+
+  private final Activations activations;
+  private final GroupProducts rest;
+  private final Map<WeightFormat, Int8Functions> functions = new EnumMap<>(WeightFormat.class);
+  private final Map<WeightFormat, FloatFunctions> floats = new EnumMap<>(WeightFormat.class);
+
+  private X86Products(Activations activations, GroupProducts rest) {
+    this.activations = activations;
+    this.rest = rest;
+  }
+
+  /** What became of an attempt to use machine code. */
+  public sealed interface Attempt {}
+
+  /**
+   * It can be used.
+   *
+   * @param products to be closed when no call is under way
+   */
+  public record Ready(X86Products products) implements Attempt {}
+
+  /**
+   * It cannot be used.
+   *
+   * @param reason one clause, for a log
+   */
+  public record Refused(String reason) implements Attempt {}
+
+  /**
+   * Asks processor and system for what is needed, and writes the code.
+   *
+   * @param activations which rows are rounded
+   * @param rest takes the formats and rows that have no machine code
+   * @return the products, or why there are none
+   */
+  public static Attempt open(Activations activations, GroupProducts rest) {
+    return switch (CpuFeatures.detect()) {
+      case CpuFeatures.Unknown(String reason) -> new Refused(reason);
+      case CpuFeatures.Found(CpuFeatures features) -> {
+        X86Products products = new X86Products(activations, rest);
+        Optional<String> refusal = products.load(features);
+        if (refusal.isPresent()) {
+          products.close();
+          yield new Refused(refusal.get());
+        }
+        yield new Ready(products);
+      }
+    };
+  }
+
+  /** Writes the functions of all formats; answers why one of them could not be had. */
+  private Optional<String> load(CpuFeatures features) {
+    for (WeightFormat format : WeightFormat.values()) {
+      if (!format.isQuantised()) {
+        switch (FloatFunctions.load(format, features)) {
+          case Availability.Ready(FloatFunctions ready) -> floats.put(format, ready);
+          case Availability.Unavailable(String reason) -> {
+            return Optional.of(reason);
+          }
+        }
+      } else if (activations.quantises(format) && !ELSEWHERE.contains(format)) {
+        switch (Int8Functions.load(format.tiles().orElseThrow(), features)) {
+          case Availability.Ready(Int8Functions ready) -> functions.put(format, ready);
+          case Availability.Unavailable(String reason) -> {
+            return Optional.of(reason);
+          }
+        }
+      }
+    }
+    return Optional.empty();
+  }
+
+  @Override
+  public String description() {
+    return "x86 machine code, AVX-512 VNNI";
+  }
+
+  @Override
+  public boolean usesTiles(WeightFormat format) {
+    return activations.quantises(format);
+  }
+
+  @Override
+  public int tileRows() {
+    return GroupCode.MAX_ROWS;
+  }
+
+  @Override
+  public long tileRowBytes(WeightFormat format, int columns) {
+    Int8Functions own = functions.get(format);
+    return own == null ? rest.tileRowBytes(format, columns) : own.rec().panelBytes(columns, 1);
+  }
+
+  @Override
+  public void quantise(
+      WeightFormat format,
+      MemorySegment x,
+      long from,
+      int firstBlock,
+      int blocks,
+      MemorySegment tiles,
+      long at,
+      int row,
+      int rows,
+      int columns) {
+    Int8Functions own = functions.get(format);
+    if (own == null) {
+      rest.quantise(format, x, from, firstBlock, blocks, tiles, at, row, rows, columns);
+    } else {
+      Int8Calls.quantise(own, x, from, firstBlock, blocks, tiles, at, row, rows);
+    }
+  }
+
+  @Override
+  public void multiplyTiles(
+      PackedMatrix weights,
+      long strip,
+      int strips,
+      MemorySegment tiles,
+      long at,
+      int count,
+      Scratch scratch) {
+    Int8Functions own = functions.get(weights.format());
+    if (own == null) {
+      rest.multiplyTiles(weights, strip, strips, tiles, at, count, scratch);
+      return;
+    }
+    int columns = weights.columns();
+    long rowBytes = own.rec().panelBytes(columns, 1);
+    long next = weights.data().address() + strip + PackedMatrix.GROUP_STRIPS * weights.stripBytes();
+    for (int first = 0; first < count; first += GroupCode.MAX_ROWS) {
+      int rows = Math.min(GroupCode.MAX_ROWS, count - first);
+      Int8Calls.product(
+          own,
+          weights.data(),
+          strip,
+          columns,
+          next,
+          tiles,
+          at + first * rowBytes,
+          rows,
+          scratch.sums(),
+          first * SUM_BYTES);
+    }
+  }
+
+  @Override
+  public void multiplyRows(
+      PackedMatrix weights, long strip, int strips, MemorySegment x, int count, Scratch scratch) {
+    FloatFunctions own = floats.get(weights.format());
+    if (own == null) {
+      rest.multiplyRows(weights, strip, strips, x, count, scratch);
+      return;
+    }
+    long next = weights.data().address() + strip + PackedMatrix.GROUP_STRIPS * weights.stripBytes();
+    MemorySegment table = scratch.panel(FloatCalls.TABLE_BYTES);
+    for (int first = 0; first < count; first += FloatGroupCode.MOST_ROWS) {
+      FloatCalls.product(
+          own,
+          weights.data(),
+          strip,
+          weights.columns(),
+          next,
+          x,
+          scratch.rows(),
+          first,
+          Math.min(FloatGroupCode.MOST_ROWS, count - first),
+          scratch.sums(),
+          first * SUM_BYTES,
+          table);
+    }
+  }
+
+  @Override
+  public void close() {
+    functions.values().forEach(Int8Functions::close);
+    functions.clear();
+    floats.values().forEach(FloatFunctions::close);
+    floats.clear();
+  }
+}
