@@ -91,7 +91,15 @@ public record LoadOptions(
    */
   public LoadOptions withKernels(KernelChoice value) {
     return new LoadOptions(
-        threads, value, activations, moePath, prefuse, forceRandomRouting, kvType, contextLength, progress);
+        threads,
+        value,
+        activations,
+        moePath,
+        prefuse,
+        forceRandomRouting,
+        kvType,
+        contextLength,
+        progress);
   }
 
   /**
@@ -102,7 +110,14 @@ public record LoadOptions(
    */
   public LoadOptions withActivations(Activations value) {
     return new LoadOptions(
-        threads, kernels, value, moePath, prefuse, forceRandomRouting, kvType, contextLength,
+        threads,
+        kernels,
+        value,
+        moePath,
+        prefuse,
+        forceRandomRouting,
+        kvType,
+        contextLength,
         progress);
   }
 
@@ -115,7 +130,15 @@ public record LoadOptions(
    */
   public LoadOptions withMoePath(MoePath path, boolean prefused) {
     return new LoadOptions(
-        threads, kernels, activations, path, prefused, forceRandomRouting, kvType, contextLength, progress);
+        threads,
+        kernels,
+        activations,
+        path,
+        prefused,
+        forceRandomRouting,
+        kvType,
+        contextLength,
+        progress);
   }
 
   /**
@@ -175,6 +198,14 @@ public record LoadOptions(
    */
   public LoadOptions withProgress(DoubleConsumer listener) {
     return new LoadOptions(
-        threads, kernels, activations, moePath, prefuse, forceRandomRouting, kvType, contextLength, listener);
+        threads,
+        kernels,
+        activations,
+        moePath,
+        prefuse,
+        forceRandomRouting,
+        kvType,
+        contextLength,
+        listener);
   }
 }
