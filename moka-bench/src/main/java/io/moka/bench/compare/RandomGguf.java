@@ -156,7 +156,8 @@ final class RandomGguf {
   private void write(Path file) throws IOException {
     byte[] first = head.head();
     try (Arena arena = Arena.ofShared();
-        FileChannel channel = FileChannel.open(
+        FileChannel channel =
+            FileChannel.open(
                 file,
                 StandardOpenOption.CREATE,
                 StandardOpenOption.TRUNCATE_EXISTING,
