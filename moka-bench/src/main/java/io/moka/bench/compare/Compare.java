@@ -1,13 +1,17 @@
 package io.moka.bench.compare;
 
 import io.moka.checkpoint.Checkpoint;
-import io.moka.checkpoint.HuggingFaceCheckpoint;
 import io.moka.checkpoint.ModelConfig;
+import io.moka.checkpoint.ModelTensors;
 import io.moka.checkpoint.RandomCheckpoint;
+import io.moka.checkpoint.TensorKey;
 import io.moka.engine.FreeMemory;
 import io.moka.engine.WorkCount;
+import io.moka.kernels.Activations;
+import io.moka.kernels.KernelChoice;
 import io.moka.kernels.KvType;
 import io.moka.kernels.cpu.vector.RoofProbe;
+import io.moka.weights.WeightFormat;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -97,7 +101,19 @@ final class Compare implements Callable<Integer> {
       names = "--kv",
       defaultValue = "f32",
       description = "Moka's cache: f32, f16 or bf16; the peers' is f16. Default: ${DEFAULT-VALUE}.")
-  private String kv = "f32";
+  private KvType kv = KvType.F32;
+
+  @Option(
+      names = "--kernels",
+      defaultValue = "auto",
+      description = "Moka's kernels, as for moka bench. Default: ${DEFAULT-VALUE}.")
+  private KernelChoice kernels = KernelChoice.AUTO;
+
+  @Option(
+      names = "--activations",
+      defaultValue = "auto",
+      description = "Moka's inputs of quantised weights: exact or int8. Default: ${DEFAULT-VALUE}.")
+  private Activations activations = Activations.AUTO;
 
   @Option(
       names = "--models",
@@ -121,6 +137,7 @@ final class Compare implements Callable<Integer> {
   public static void main(String[] arguments) {
     System.exit(
         new CommandLine(new Compare())
+            .setCaseInsensitiveEnumValuesAllowed(true)
             .setExecutionExceptionHandler((failure, line, parsed) -> {
               System.err.println("bench/compare: " + failure.getMessage());
               return 1;
@@ -144,13 +161,13 @@ final class Compare implements Callable<Integer> {
             StandardCharsets.UTF_8)) {
       CompareReport report = new CompareReport(System.out, lines, Chip.read(), threads);
       if (model.isPresent()) {
-        compare(model.get(), "as stored", report, contenders, parsed);
+        compare(model.get(), report, contenders, parsed);
         return 0;
       }
       for (String type : types) {
         Path file = randomFile(type);
         if (!makeOnly) {
-          compare(file, type, report, contenders, parsed);
+          compare(file, report, contenders, parsed);
         }
       }
     }
@@ -158,25 +175,11 @@ final class Compare implements Callable<Integer> {
   }
 
   private void compare(
-      Path file,
-      String type,
-      CompareReport report,
-      List<Contender> contenders,
-      List<Workload> parsed)
+      Path file, CompareReport report, List<Contender> contenders, List<Workload> parsed)
       throws IOException {
     CompareReport.Model described;
-    try (Checkpoint checkpoint = HuggingFaceCheckpoint.open(file)) {
-      ModelConfig.Moe moe = checkpoint.config().moe();
-      String name =
-          String.format(
-              Locale.ROOT,
-              "%s, %d layers, %.1f GB",
-              file.getFileName(),
-              checkpoint.config().numHiddenLayers(),
-              Files.size(file) / 1e9);
-      described =
-          new CompareReport.Model(
-              name, type, WorkCount.of(checkpoint), moe.numExperts(), moe.numExpertsPerTok());
+    try (Checkpoint checkpoint = Checkpoint.open(file)) {
+      described = describe(file, checkpoint);
     }
     Comparison.Setup setup = new Comparison.Setup(file, threads, contenders, parsed, java());
     try (Comparison comparison =
@@ -188,6 +191,29 @@ final class Compare implements Callable<Integer> {
       comparison.run(rounds);
       report.write(described, comparison, contenders, parsed);
     }
+  }
+
+  private static CompareReport.Model describe(Path file, Checkpoint checkpoint) throws IOException {
+    ModelConfig config = checkpoint.config();
+    // the experts are nearly all of a model
+    WeightFormat format =
+        ModelTensors.of(config).keySet().stream()
+            .filter(key -> key.part() == TensorKey.Part.GATE)
+            .findFirst()
+            .map(key -> checkpoint.describe(key).format())
+            .orElseThrow();
+    return new CompareReport.Model(
+        String.format(
+            Locale.ROOT,
+            "%s, %d layers, %.1f GB",
+            file.getFileName(),
+            config.numHiddenLayers(),
+            Files.size(file) / 1e9),
+        format.name().toLowerCase(Locale.ROOT),
+        format.isQuantised(),
+        WorkCount.of(checkpoint),
+        config.moe().numExperts(),
+        config.moe().numExpertsPerTok());
   }
 
   private static void log(String line) {
@@ -218,22 +244,13 @@ final class Compare implements Callable<Integer> {
     List<Contender> contenders = new ArrayList<>();
     for (String engine : engines) {
       switch (engine) {
-        case Contender.MOKA ->
-            contenders.add(
-                new Contender(
-                    engine, engineCommand("moka", kvType().name()), false, "float32, cache " + kv));
+        case Contender.MOKA -> contenders.add(moka());
         case Contender.LLAMA ->
             contenders.add(
-                new Contender(
-                    engine,
-                    engineCommand("llama.cpp", peers.llama().toString()),
-                    true,
-                    PEER_PRECISION));
+                Contender.peer(engine, engineCommand("llama.cpp", peers.llama().toString())));
         case Contender.IK -> {
           if (ik.isPresent()) {
-            contenders.add(
-                new Contender(
-                    engine, List.of(peers.ik(ik.get()).toString()), true, PEER_PRECISION));
+            contenders.add(Contender.peer(engine, List.of(peers.ik(ik.get()).toString())));
           } else {
             log("ik_llama.cpp is left out: give --ik FOLDER");
           }
@@ -244,11 +261,15 @@ final class Compare implements Callable<Integer> {
     return contenders;
   }
 
-  /** Both peers round activations to the weights' kind before they multiply. */
-  private static final String PEER_PRECISION = "int8 (bf16 for 16-bit weights), cache f16";
-
-  private KvType kvType() {
-    return KvType.valueOf(kv.toUpperCase(Locale.ROOT));
+  private Contender moka() {
+    String exact = "float32";
+    return new Contender(
+        Contender.MOKA,
+        engineCommand("moka", kernels.name(), activations.name(), kv.name()),
+        false,
+        activations.quantises(WeightFormat.Q8_0) ? "int8" : exact,
+        exact,
+        kv.name().toLowerCase(Locale.ROOT));
   }
 
   private List<String> engineCommand(String... arguments) {

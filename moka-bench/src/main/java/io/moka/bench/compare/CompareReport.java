@@ -36,8 +36,23 @@ final class CompareReport {
     this.threads = threads;
   }
 
-  /** A model that was measured. */
-  record Model(String name, String type, WorkCount work, int experts, int expertsPerToken) {
+  /**
+   * A model that was measured.
+   *
+   * @param name what the table calls it
+   * @param type of most of its weights
+   * @param quantised whether that is a type of blocks with scales
+   * @param work what its steps read and compute
+   * @param experts of a layer
+   * @param expertsPerToken of these, those that a token goes to
+   */
+  record Model(
+      String name,
+      String type,
+      boolean quantised,
+      WorkCount work,
+      int experts,
+      int expertsPerToken) {
     /**
      * Different experts that the rows of a step go to, on average: random weights route random
      * tokens evenly.
@@ -91,7 +106,7 @@ final class CompareReport {
         ratios.add(own.get(round) / rates.get(round));
       }
     }
-    String precision = model.type() + " x " + contender.precision();
+    String precision = contender.precision(model);
     String tuning = contender.tunable() ? comparison.tuning(cell).toString() : "";
     print(
         "| %s | %s | %s | %s | %.2f | %.2f to %.2f | %.0f %s | %.0f %% | %s | %.1f |%n",

@@ -1,5 +1,7 @@
 package io.moka.bench.compare;
 
+import io.moka.kernels.Activations;
+import io.moka.kernels.KernelChoice;
 import io.moka.kernels.KvType;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -20,7 +22,7 @@ final class EngineMain {
   /**
    * Answers commands until its input ends.
    *
-   * @param arguments {@code moka KVTYPE} or {@code llama.cpp FOLDER}
+   * @param arguments {@code moka KERNELS ACTIVATIONS CACHE} or {@code llama.cpp FOLDER}
    */
   public static void main(String[] arguments) throws IOException {
     try (TimedEngine engine = open(arguments)) {
@@ -45,7 +47,11 @@ final class EngineMain {
 
   private static TimedEngine open(String[] arguments) {
     return switch (arguments[0]) {
-      case "moka" -> new MokaEngine(KvType.valueOf(arguments[1]));
+      case "moka" ->
+          new MokaEngine(
+              KernelChoice.valueOf(arguments[1]),
+              Activations.valueOf(arguments[2]),
+              KvType.valueOf(arguments[3]));
       case "llama.cpp" -> new LlamaCpp(Path.of(arguments[1]));
       default -> throw new IllegalArgumentException("unknown engine " + arguments[0]);
     };

@@ -1,8 +1,8 @@
 package io.moka.bench.compare;
 
 import io.moka.checkpoint.Checkpoint;
-import io.moka.checkpoint.HuggingFaceCheckpoint;
 import io.moka.engine.Benchmark;
+import io.moka.kernels.Activations;
 import io.moka.kernels.KernelChoice;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KvType;
@@ -15,6 +15,8 @@ import java.util.Optional;
 
 /** Moka itself, as {@code moka bench} runs it. It always repacks and always fuses attention. */
 final class MokaEngine implements TimedEngine {
+  private final KernelChoice kernels;
+  private final Activations activations;
   private final KvType cache;
   private Optional<Loaded> loaded = Optional.empty();
 
@@ -29,23 +31,25 @@ final class MokaEngine implements TimedEngine {
     }
   }
 
-  MokaEngine(KvType cache) {
+  MokaEngine(KernelChoice kernels, Activations activations, KvType cache) {
+    this.kernels = kernels;
+    this.activations = activations;
     this.cache = cache;
   }
 
   @Override
   public String load(Path file, int threads, boolean repacked) {
     close();
-    Kernels kernels = KernelChoice.AUTO.open(threads);
-    try (Checkpoint checkpoint = HuggingFaceCheckpoint.open(file)) {
+    Kernels opened = kernels.open(threads, activations);
+    try (Checkpoint checkpoint = Checkpoint.open(file)) {
       Transformer model =
-          Transformer.load(checkpoint, kernels, TransformerOptions.DEFAULT, share -> {});
-      loaded = Optional.of(new Loaded(kernels, model, new Benchmark(model, cache)));
+          Transformer.load(checkpoint, opened, TransformerOptions.DEFAULT, share -> {});
+      loaded = Optional.of(new Loaded(opened, model, new Benchmark(model, cache)));
     } catch (RuntimeException | Error e) {
-      kernels.close();
+      opened.close();
       throw e;
     }
-    return "Moka, " + kernels.description() + ", cache " + cache.name().toLowerCase(Locale.ROOT);
+    return "Moka, " + opened.description() + ", cache " + cache.name().toLowerCase(Locale.ROOT);
   }
 
   @Override

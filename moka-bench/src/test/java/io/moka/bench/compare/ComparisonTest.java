@@ -40,7 +40,7 @@ class ComparisonTest {
   private static Contender contender(String name, boolean tunable) {
     List<String> command = new ArrayList<>(JAVA);
     command.add(FakeEngine.class.getName());
-    return new Contender(name, command, tunable, "float32");
+    return new Contender(name, command, tunable, "int8", "float32", "f16");
   }
 
   @BeforeEach
@@ -123,7 +123,7 @@ class ComparisonTest {
               new Chip("Processor \"X\"", "26", "2"),
               2)
           .write(
-              new Model("some model", "q4_0", new WorkCount(1, 1, 1, 1, 1e8, 1, 0), 128, 8),
+              new Model("some model", "q4_0", true, new WorkCount(1, 1, 1, 1, 1e8, 1, 0), 128, 8),
               comparison,
               List.of(moka, peer),
               works);
@@ -132,7 +132,8 @@ class ComparisonTest {
         .contains("Processor \"X\", family 26, model 2, 2 threads")
         .contains("reads 20.0 to 20.0 GB/s, computes 200 to 200 GFLOP/s")
         .contains(
-            "| prefill512 | moka |  | q4_0 x float32 | 256.00 | 256.00 to 256.00 | 26 GFLOP/s")
+            "| prefill512 | moka |  | q4_0 x int8, cache f16 | 256.00 | 256.00 to 256.00 | 26"
+                + " GFLOP/s")
         .contains("| 13 % |  |  |")
         .contains("| x 0.25 | 0.25 to 0.25 |");
     assertThat(json.toString(StandardCharsets.UTF_8).lines())
@@ -143,7 +144,7 @@ class ComparisonTest {
 
   @Test
   void expertsInUseGrowWithTheRows() {
-    Model model = new Model("", "", new WorkCount(1, 1, 1, 1, 1, 1, 1), 128, 8);
+    Model model = new Model("", "", false, new WorkCount(1, 1, 1, 1, 1, 1, 1), 128, 8);
     assertThat(model.expertsInUse(1)).isEqualTo(8, within(1e-9));
     assertThat(model.expertsInUse(16)).isEqualTo(82.4, within(0.1));
   }
