@@ -106,6 +106,15 @@ public final class GgufMetadata {
   }
 
   /**
+   * Where the metadata comes from, for messages.
+   *
+   * @return the file
+   */
+  public String source() {
+    return where;
+  }
+
+  /**
    * Every key.
    *
    * @return in the order of the file
