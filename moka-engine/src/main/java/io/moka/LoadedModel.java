@@ -1,6 +1,7 @@
 package io.moka;
 
 import io.moka.checkpoint.Checkpoint;
+import io.moka.checkpoint.GgufMetadata;
 import io.moka.engine.BlockAllocator;
 import io.moka.engine.CachePlan;
 import io.moka.engine.ChatEncoder;
@@ -29,6 +30,7 @@ final class LoadedModel implements AutoCloseable {
   private final Checkpoint checkpoint;
   private Kernels kernels;
   private Optional<Tokenizer> tokenizer = Optional.empty();
+  private List<Integer> endsOfVocabulary = List.of();
   private Optional<ChatEncoder> chatEncoder = Optional.empty();
   private CachePlan plan;
   private KvType kvType;
@@ -49,15 +51,7 @@ final class LoadedModel implements AutoCloseable {
 
   private void open(LoadOptions options) {
     // the small files first: what is wrong with them shows before gigabytes are read
-    Optional<GgufVocabulary> vocabulary = checkpoint.metadata().flatMap(GgufTokenizer::vocabulary);
-    tokenizer =
-        vocabulary
-            .map(v -> Tokenizer.ofGguf(checkpoint.metadata().orElseThrow().where(), v))
-            .or(() ->
-                checkpoint
-                    .folder()
-                    .filter(folder -> Files.exists(folder.resolve("tokenizer.json")))
-                    .map(Tokenizer::open));
+    tokenizer = checkpoint.metadata().isPresent() ? ggufTokenizer() : tokenizerOfFolder();
     tokenizer.ifPresent(t -> closers.push(t::close));
     chatEncoder =
         tokenizer.flatMap(t -> t.chatTemplate().map(template -> new ChatEncoder(t, template)));
@@ -82,17 +76,31 @@ final class LoadedModel implements AutoCloseable {
             new BlockAllocator(plan.blocks()),
             plan.contextLength(),
             EngineState.DEFAULT_CHUNK_ROWS);
-    loop = new StepLoop(state, tokenizer, endIds(vocabulary));
+    loop = new StepLoop(state, tokenizer, endIds());
+  }
+
+  private Optional<Tokenizer> tokenizerOfFolder() {
+    return checkpoint
+        .folder()
+        .filter(folder -> Files.exists(folder.resolve("tokenizer.json")))
+        .map(Tokenizer::open);
+  }
+
+  private Optional<Tokenizer> ggufTokenizer() {
+    GgufMetadata metadata = checkpoint.metadata().orElseThrow();
+    Optional<GgufVocabulary> vocabulary = GgufText.vocabulary(metadata);
+    vocabulary.ifPresent(words -> endsOfVocabulary = words.endTokenIds());
+    return vocabulary.map(words -> Tokenizer.ofGguf(metadata.source(), words));
   }
 
   /** generation_config.json speaks before config.json; the vocabulary's own end always counts. */
-  private Set<Integer> endIds(Optional<GgufVocabulary> vocabulary) {
+  private Set<Integer> endIds() {
     List<Integer> given = checkpoint.generationDefaults().eosTokenIds();
     Set<Integer> ids = new HashSet<>(given.isEmpty() ? checkpoint.config().eosTokenIds() : given);
+    ids.addAll(endsOfVocabulary);
     tokenizer.ifPresent(t ->
         Optional.ofNullable(t.specialTokens().get("eos_token"))
             .ifPresent(token -> t.idOf(token).ifPresent(ids::add)));
-    vocabulary.ifPresent(v -> ids.addAll(v.endTokenIds()));
     return ids;
   }
 
@@ -107,17 +115,16 @@ final class LoadedModel implements AutoCloseable {
   Tokenizer tokenizer() {
     return tokenizer.orElseThrow(() ->
         new ModelException(
-            "The model has no tokenizer (tokenizer.json beside its weights, or a vocabulary in its"
-                + " GGUF file), so it knows no text, only ids"));
+            "The model has no tokenizer.json beside its weights, and no vocabulary in a GGUF file,"
+                + " so it knows no text, only ids"));
   }
 
   ChatEncoder chatEncoder() {
     tokenizer();
     return chatEncoder.orElseThrow(() ->
         new ModelException(
-            "The model has no chat template (chat_template.jinja, chat_template in"
-                + " tokenizer_config.json, or tokenizer.chat_template in a GGUF file); let it"
-                + " continue a plain prompt"));
+            "The model has no chat template (chat_template.jinja, or chat_template in"
+                + " tokenizer_config.json or a GGUF file); let it continue a plain prompt"));
   }
 
   boolean chats() {

@@ -70,15 +70,6 @@ public final class GgufMetadata {
     return new GgufMetadata(file, where, values);
   }
 
-  /**
-   * What to call the file in messages.
-   *
-   * @return its path
-   */
-  public String where() {
-    return where;
-  }
-
   private static Value value(GgufCursor cursor, GgufType type, String key) {
     if (type != GgufType.ARRAY) {
       Value value = new Value(type, type, 1, cursor.position());
@@ -112,6 +103,15 @@ public final class GgufMetadata {
         skip(cursor, inner, count(cursor, inner, key), key, depth + 1);
       }
     }
+  }
+
+  /**
+   * Where the metadata comes from, for messages.
+   *
+   * @return the file
+   */
+  public String source() {
+    return where;
   }
 
   /**

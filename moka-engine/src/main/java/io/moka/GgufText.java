@@ -2,29 +2,28 @@ package io.moka;
 
 import io.moka.checkpoint.GgufMetadata;
 import io.moka.text.GgufVocabulary;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
+import java.util.TreeMap;
 
-/** Reads the vocabulary out of a GGUF file's metadata. */
-final class GgufTokenizer {
+/** Hands the vocabulary in a GGUF file's metadata over to the tokenizer. */
+final class GgufText {
   private static final String PREFIX = "tokenizer.ggml.";
-  private static final Set<String> NO_VOCABULARY = Set.of("no_vocab", "none");
+  private static final List<String> NO_VOCABULARY = List.of("no_vocab", "none");
 
-  private GgufTokenizer() {}
+  private GgufText() {}
 
-  /** The vocabulary as the file has it; empty where it says that it has none. */
+  /** The vocabulary as the file has it, unchecked; empty where the model knows ids alone. */
   static Optional<GgufVocabulary> vocabulary(GgufMetadata metadata) {
     return metadata
         .string(PREFIX + "model")
         .filter(model -> !NO_VOCABULARY.contains(model))
-        .map(model -> read(model, metadata));
+        .map(model -> vocabulary(metadata, model));
   }
 
-  private static GgufVocabulary read(String model, GgufMetadata metadata) {
-    Map<String, Long> ids = new HashMap<>();
+  private static GgufVocabulary vocabulary(GgufMetadata metadata, String model) {
+    Map<String, Long> ids = new TreeMap<>();
     for (String key : GgufVocabulary.ID_KEYS) {
       metadata.integer(key).ifPresent(id -> ids.put(key, id));
     }
