@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
  */
 public interface AllocationContract extends KernelsUnderTest {
   int CALLS = 101;
-  long PATIENCE_NANOS = 3_000_000_000L;
+  long PATIENCE_NANOS = 15_000_000_000L;
 
   @Test
   default void nothingIsAllocatedInACall() {

@@ -77,13 +77,18 @@ final class Lanes {
     return (IntVector) narrow.convertShape(VectorOperators.S2I, INTS, 0);
   }
 
-  /** As many signed bytes as there are lanes. */
+  /** As many signed bytes as there are lanes. Short, as all here, so that it is always inlined. */
   static IntVector bytes(MemorySegment data, long offset) {
-    if (COUNT >= 8) {
-      ByteVector narrow = ByteVector.fromMemorySegment(QUARTER_WIDTH, data, offset, ORDER);
-      return (IntVector) narrow.convertShape(VectorOperators.B2I, INTS, 0);
-    }
-    // four bytes are less than the narrowest vector
+    return COUNT >= 8 ? manyBytes(data, offset) : fourBytes(data, offset);
+  }
+
+  private static IntVector manyBytes(MemorySegment data, long offset) {
+    ByteVector narrow = ByteVector.fromMemorySegment(QUARTER_WIDTH, data, offset, ORDER);
+    return (IntVector) narrow.convertShape(VectorOperators.B2I, INTS, 0);
+  }
+
+  /** Four bytes are less than the narrowest vector. */
+  private static IntVector fourBytes(MemorySegment data, long offset) {
     int word = data.get(ValueLayout.JAVA_INT_UNALIGNED, offset);
     IntVector shifts = IntVector.fromArray(INTS, BYTE_SHIFTS, 0);
     return IntVector.broadcast(INTS, word)
@@ -94,11 +99,14 @@ final class Lanes {
   /** As many finite binary16 numbers as there are lanes. */
   static FloatVector halves(MemorySegment data, long offset) {
     // the exponent is moved down and made good by a product
-    return shorts(data, offset)
+    return moved(shorts(data, offset)).mul(0x1p112f);
+  }
+
+  private static FloatVector moved(IntVector halves) {
+    return halves
         .lanewise(VectorOperators.LSHL, 16)
         .lanewise(VectorOperators.ASHR, 3)
         .and(0x8FFFE000)
-        .reinterpretAsFloats()
-        .mul(0x1p112f);
+        .reinterpretAsFloats();
   }
 }

@@ -82,7 +82,7 @@ public final class VectorProducts implements GroupProducts {
       Scratch scratch) {
     TileLayout layout = weights.format().tiles().orElseThrow();
     MemorySegment sums = scratch.sums();
-    sums.asSlice(0, count * SUM_BYTES).fill((byte) 0);
+    RowMath.zero(sums, 0, count * PackedMatrix.GROUP_ROWS);
     int rowTiles = weights.columns() / TileLayout.TILE_COLUMNS;
     if (count > PAIR_ROWS || !PairProduct.serves(layout)) {
       PanelProduct.multiply(

@@ -7,7 +7,6 @@ import io.moka.weights.PackedMatrix;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -16,9 +15,6 @@ import java.util.Optional;
  * are left to other products. Both give the same bits. Owns its code.
  */
 public final class X86Products implements GroupProducts, AutoCloseable {
-  /** Codes of so few bits that nobody serves large models with them; they stay elsewhere. */
-  private static final List<WeightFormat> ELSEWHERE = List.of(WeightFormat.Q2_K, WeightFormat.Q3_K);
-
   private final Activations activations;
   private final GroupProducts rest;
   private final Map<WeightFormat, Int8Functions> functions = new EnumMap<>(WeightFormat.class);
@@ -78,7 +74,7 @@ public final class X86Products implements GroupProducts, AutoCloseable {
             return Optional.of(reason);
           }
         }
-      } else if (activations.quantises(format) && !ELSEWHERE.contains(format)) {
+      } else if (activations.quantises(format)) {
         switch (Int8Functions.load(format.tiles().orElseThrow(), features)) {
           case Availability.Ready(Int8Functions ready) -> functions.put(format, ready);
           case Availability.Unavailable(String reason) -> {
