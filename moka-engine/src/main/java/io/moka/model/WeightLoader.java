@@ -178,22 +178,35 @@ final class WeightLoader implements AutoCloseable {
         gateUp, awaitAll(down), config.hiddenAct(), config.hiddenSize(), width);
   }
 
-  /** Gate and up share one matrix; those that lie apart share the buffers in which they join. */
+  /**
+   * Gate and up share one matrix; those that lie apart share the buffers in which they join; rows
+   * rounded for quantised weights meet all experts of a layer.
+   */
   private void requireOneType(int layer, int first, int count, boolean join) {
+    TensorInfo firstGate = checkpoint.describe(TensorKey.expert(Part.GATE, layer, first));
+    TensorInfo firstDown = checkpoint.describe(TensorKey.expert(Part.DOWN, layer, first));
     for (int expert = first; expert < first + count; expert++) {
       TensorInfo gate = checkpoint.describe(TensorKey.expert(Part.GATE, layer, expert));
       TensorInfo up = checkpoint.describe(TensorKey.expert(Part.UP, layer, expert));
+      TensorInfo down = checkpoint.describe(TensorKey.expert(Part.DOWN, layer, expert));
       requireOneType(gate, up);
-      if (!join) {
-        requireOneType(checkpoint.describe(TensorKey.expert(Part.GATE, layer, first)), gate);
+      if (!join || isQuantised(firstGate, gate)) {
+        requireOneType(firstGate, gate);
+      }
+      if (isQuantised(firstDown, down)) {
+        requireOneType(firstDown, down);
       }
     }
+  }
+
+  private static boolean isQuantised(TensorInfo one, TensorInfo other) {
+    return one.format().isQuantised() || other.format().isQuantised();
   }
 
   private static void requireOneType(TensorInfo one, TensorInfo other) {
     if (one.format() != other.format()) {
       throw new ModelException(
-          "%s is of type %s and %s of %s; gate and up must be of one type: convert the model to one"
+          "%s is of type %s and %s of %s; a layer's experts must be of one type: convert the model"
               .formatted(one.name(), one.format(), other.name(), other.format()));
     }
   }

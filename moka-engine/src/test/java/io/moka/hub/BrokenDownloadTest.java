@@ -219,7 +219,8 @@ class BrokenDownloadTest {
                 ? cut(request, 100_000)
                 : FakeHub.bytes(request, new Content(other, true))));
     assertThatThrownBy(() -> bench.pull("org/model")).isInstanceOf(DamagedDownloadException.class);
-    assertThat(answers).hasValue(3); // the beginning, the rest, and once the whole
+    // the beginning, the rest, and once the whole; a reset may take the beginning with it
+    assertThat(answers.get()).isBetween(2, 3);
     assertThat(bench.files()).isEmpty();
   }
 
