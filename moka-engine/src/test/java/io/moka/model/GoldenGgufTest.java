@@ -1,10 +1,12 @@
 package io.moka.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.moka.GoldenTensors;
 import io.moka.checkpoint.GgufCheckpoint;
 import io.moka.kernels.Activations;
+import io.moka.kernels.KernelChoice;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
@@ -15,6 +17,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -110,6 +113,27 @@ class GoldenGgufTest {
             assertThat(logits(name, two, options, chunk))
                 .as("%s, %s, chunk %d", activations, options, chunk)
                 .isEqualTo(whole);
+          }
+        }
+      }
+    }
+  }
+
+  /** So what the other tests find of the Vector API holds for machine code too. */
+  @ParameterizedTest
+  @MethodSource("models")
+  void machineCodeGivesTheBitsOfTheVectorApi(String name) throws IOException {
+    Optional<String> reason = KernelChoice.whyNoMachineCode();
+    assumeTrue(reason.isEmpty(), () -> "no machine code here: " + reason.orElseThrow());
+    for (Activations activations : List.of(Activations.EXACT, Activations.INT8)) {
+      try (Kernels vector = new VectorKernels(2, activations);
+          Kernels code = KernelChoice.X86.open(2, activations)) {
+        for (TransformerOptions options : PATHS) {
+          float[] expected = logits(name, vector, options, 1000);
+          for (int chunk : new int[] {1, 7, 1000}) {
+            assertThat(logits(name, code, options, chunk))
+                .as("%s, %s, chunk %d", activations, options, chunk)
+                .isEqualTo(expected);
           }
         }
       }
