@@ -245,11 +245,13 @@ final class PairProduct {
       MemorySegment sums,
       long to) {
     for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-      FloatVector total = load(sums, to + lane * 4L);
+      FloatVector total = FloatVector.fromMemorySegment(FLOATS, sums, to + lane * 4L, ORDER);
       for (int tile = 0; tile < tiles; tile++) {
         float step = x.get(JAVA_FLOAT, at(block, tile) + RoundedRow.SCALE);
         FloatVector scale = Lanes.halves(weights, entries + (long) tile * tileBytes + lane * 2L);
-        total = load(integers, integerAt(tile, s, strips, lane)).fma(scale.mul(step), total);
+        total =
+            FloatVector.fromMemorySegment(FLOATS, integers, integerAt(tile, s, strips, lane), ORDER)
+                .fma(scale.mul(step), total);
       }
       total.intoMemorySegment(sums, to + lane * 4L, ORDER);
     }
@@ -269,13 +271,15 @@ final class PairProduct {
       MemorySegment sums,
       long to) {
     for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-      FloatVector total = load(sums, to + lane * 4L);
+      FloatVector total = FloatVector.fromMemorySegment(FLOATS, sums, to + lane * 4L, ORDER);
       for (int tile = 0; tile < tiles; tile++) {
         float step = x.get(JAVA_FLOAT, at(block, tile) + RoundedRow.SCALE);
         float sum = x.get(JAVA_FLOAT, at(block, tile) + RoundedRow.WHOLE_SUM);
         long own = entries + (long) tile * tileBytes + lane * 2L;
         FloatVector scale = Lanes.halves(weights, own);
-        total = load(integers, integerAt(tile, s, strips, lane)).fma(scale.mul(step), total);
+        total =
+            FloatVector.fromMemorySegment(FLOATS, integers, integerAt(tile, s, strips, lane), ORDER)
+                .fma(scale.mul(step), total);
         total = Lanes.halves(weights, own + 32).fma(FloatVector.broadcast(FLOATS, sum), total);
       }
       total.intoMemorySegment(sums, to + lane * 4L, ORDER);
@@ -297,7 +301,7 @@ final class PairProduct {
       MemorySegment sums,
       long to) {
     for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-      FloatVector total = load(sums, to + lane * 4L);
+      FloatVector total = FloatVector.fromMemorySegment(FLOATS, sums, to + lane * 4L, ORDER);
       FloatVector d = Lanes.halves(weights, halves + lane * 2L);
       FloatVector dmin = Lanes.halves(weights, halves + 32 + lane * 2L).neg();
       for (int tile = 0; tile < tiles; tile++) {
@@ -305,7 +309,9 @@ final class PairProduct {
         float sum = x.get(JAVA_FLOAT, at(block, tile) + RoundedRow.WHOLE_SUM);
         long own = entries + (long) tile * tileBytes + lane;
         FloatVector scale = d.mul(unsigned(weights, own));
-        total = load(integers, integerAt(tile, s, strips, lane)).fma(scale.mul(step), total);
+        total =
+            FloatVector.fromMemorySegment(FLOATS, integers, integerAt(tile, s, strips, lane), ORDER)
+                .fma(scale.mul(step), total);
         FloatVector offset = dmin.mul(unsigned(weights, own + 16));
         total = offset.fma(FloatVector.broadcast(FLOATS, sum), total);
       }
@@ -319,10 +325,6 @@ final class PairProduct {
 
   private static long integerAt(int tile, int s, int strips, int lane) {
     return ((long) (tile * strips + s) * LANES + lane) * Float.BYTES;
-  }
-
-  private static FloatVector load(MemorySegment data, long at) {
-    return FloatVector.fromMemorySegment(FLOATS, data, at, ORDER);
   }
 
   private static FloatVector unsigned(MemorySegment weights, long entries) {

@@ -222,8 +222,10 @@ final class PanelProduct {
       long to) {
     for (int v = 0; v < vectors; v++) {
       long at = (long) v * Lanes.BYTES;
-      load(scratch, integers + at)
-          .fma(load(scratch, scales + laneAt(v)).mul(step), load(sums, to + at))
+      FloatVector.fromMemorySegment(FLOATS, scratch, integers + at, ORDER)
+          .fma(
+              FloatVector.fromMemorySegment(FLOATS, scratch, scales + laneAt(v), ORDER).mul(step),
+              FloatVector.fromMemorySegment(FLOATS, sums, to + at, ORDER))
           .intoMemorySegment(sums, to + at, ORDER);
     }
   }
@@ -232,8 +234,10 @@ final class PanelProduct {
       int vectors, float sum, MemorySegment scratch, long offsets, MemorySegment sums, long to) {
     for (int v = 0; v < vectors; v++) {
       long at = (long) v * Lanes.BYTES;
-      load(scratch, offsets + laneAt(v))
-          .fma(broadcast(sum), load(sums, to + at))
+      FloatVector.fromMemorySegment(FLOATS, scratch, offsets + laneAt(v), ORDER)
+          .fma(
+              FloatVector.broadcast(FLOATS, sum),
+              FloatVector.fromMemorySegment(FLOATS, sums, to + at, ORDER))
           .intoMemorySegment(sums, to + at, ORDER);
     }
   }
@@ -242,14 +246,6 @@ final class PanelProduct {
   private static long laneAt(int v) {
     int lane = v * Lanes.COUNT;
     return lane / LANES * PANEL_TILES * SCALES_BYTES + lane % LANES * 4L;
-  }
-
-  private static FloatVector load(MemorySegment data, long at) {
-    return FloatVector.fromMemorySegment(FLOATS, data, at, ORDER);
-  }
-
-  private static FloatVector broadcast(float value) {
-    return FloatVector.broadcast(FLOATS, value);
   }
 
   /** 8 rows by 2 vectors of a sub-block. */
@@ -406,18 +402,28 @@ final class PanelProduct {
     for (int column = 0; column < columns; column += 4) {
       long at = column * COLUMN;
       long value = x0 + column * 4L;
-      FloatVector value0 = broadcast(x.get(JAVA_FLOAT, value));
-      sum00 = load(panel, w0 + at).fma(value0, sum00);
-      sum10 = load(panel, w1 + at).fma(value0, sum10);
-      FloatVector value1 = broadcast(x.get(JAVA_FLOAT, value + 4));
-      sum01 = load(panel, w0 + at + COLUMN).fma(value1, sum01);
-      sum11 = load(panel, w1 + at + COLUMN).fma(value1, sum11);
-      FloatVector value2 = broadcast(x.get(JAVA_FLOAT, value + 8));
-      sum02 = load(panel, w0 + at + 2 * COLUMN).fma(value2, sum02);
-      sum12 = load(panel, w1 + at + 2 * COLUMN).fma(value2, sum12);
-      FloatVector value3 = broadcast(x.get(JAVA_FLOAT, value + 12));
-      sum03 = load(panel, w0 + at + 3 * COLUMN).fma(value3, sum03);
-      sum13 = load(panel, w1 + at + 3 * COLUMN).fma(value3, sum13);
+      FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, value));
+      sum00 = FloatVector.fromMemorySegment(FLOATS, panel, w0 + at, ORDER).fma(value0, sum00);
+      sum10 = FloatVector.fromMemorySegment(FLOATS, panel, w1 + at, ORDER).fma(value0, sum10);
+      FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, value + 4));
+      sum01 =
+          FloatVector.fromMemorySegment(FLOATS, panel, w0 + at + COLUMN, ORDER).fma(value1, sum01);
+      sum11 =
+          FloatVector.fromMemorySegment(FLOATS, panel, w1 + at + COLUMN, ORDER).fma(value1, sum11);
+      FloatVector value2 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, value + 8));
+      sum02 =
+          FloatVector.fromMemorySegment(FLOATS, panel, w0 + at + 2 * COLUMN, ORDER)
+              .fma(value2, sum02);
+      sum12 =
+          FloatVector.fromMemorySegment(FLOATS, panel, w1 + at + 2 * COLUMN, ORDER)
+              .fma(value2, sum12);
+      FloatVector value3 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, value + 12));
+      sum03 =
+          FloatVector.fromMemorySegment(FLOATS, panel, w0 + at + 3 * COLUMN, ORDER)
+              .fma(value3, sum03);
+      sum13 =
+          FloatVector.fromMemorySegment(FLOATS, panel, w1 + at + 3 * COLUMN, ORDER)
+              .fma(value3, sum13);
     }
     sum00.add(sum01).add(sum02.add(sum03)).intoMemorySegment(sums, to, ORDER);
     sum10.add(sum11).add(sum12.add(sum13)).intoMemorySegment(sums, to + Lanes.BYTES, ORDER);

@@ -12,6 +12,9 @@ import jdk.incubator.vector.FloatVector;
 /**
  * Loops over the floats of one row. Each element's result is the same in a lane and in the scalar
  * tail, so the width of vectors does not show.
+ *
+ * <p>Loads call the API itself, which is always inlined: a method of ours around them that gets
+ * compiled alone first is never inlined again, and then every load allocates.
  */
 final class RowMath {
   private static final int PARTIAL_SUMS = 16;
@@ -34,7 +37,9 @@ final class RowMath {
     int i = 0;
     for (; i <= count - Lanes.COUNT; i += Lanes.COUNT) {
       long at = i * 4L;
-      load(x, from + at).add(load(bias, biasFrom + at)).intoMemorySegment(out, to + at, ORDER);
+      FloatVector.fromMemorySegment(FLOATS, x, from + at, ORDER)
+          .add(FloatVector.fromMemorySegment(FLOATS, bias, biasFrom + at, ORDER))
+          .intoMemorySegment(out, to + at, ORDER);
     }
     for (; i < count; i++) {
       long at = i * 4L;
@@ -60,7 +65,9 @@ final class RowMath {
     int i = 0;
     for (; i <= count - Lanes.COUNT; i += Lanes.COUNT) {
       long at = i * 4L;
-      load(out, to + at).add(load(x, from + at)).intoMemorySegment(out, to + at, ORDER);
+      FloatVector.fromMemorySegment(FLOATS, out, to + at, ORDER)
+          .add(FloatVector.fromMemorySegment(FLOATS, x, from + at, ORDER))
+          .intoMemorySegment(out, to + at, ORDER);
     }
     for (; i < count; i++) {
       long at = i * 4L;
@@ -75,7 +82,11 @@ final class RowMath {
     int i = 0;
     for (; i <= count - Lanes.COUNT; i += Lanes.COUNT) {
       long at = i * 4L;
-      factors.fma(load(x, from + at), load(out, to + at)).intoMemorySegment(out, to + at, ORDER);
+      factors
+          .fma(
+              FloatVector.fromMemorySegment(FLOATS, x, from + at, ORDER),
+              FloatVector.fromMemorySegment(FLOATS, out, to + at, ORDER))
+          .intoMemorySegment(out, to + at, ORDER);
     }
     for (; i < count; i++) {
       long at = i * 4L;
@@ -92,7 +103,9 @@ final class RowMath {
     for (; i <= count - Lanes.COUNT; i += Lanes.COUNT) {
       long at = i * 4L;
       factors
-          .fma(load(x, from + at), load(out, to + at).mul(keep))
+          .fma(
+              FloatVector.fromMemorySegment(FLOATS, x, from + at, ORDER),
+              FloatVector.fromMemorySegment(FLOATS, out, to + at, ORDER).mul(keep))
           .intoMemorySegment(out, to + at, ORDER);
     }
     for (; i < count; i++) {
@@ -108,7 +121,9 @@ final class RowMath {
     int i = 0;
     for (; i <= count - Lanes.COUNT; i += Lanes.COUNT) {
       long at = i * 4L;
-      load(x, from + at).div(divisor).intoMemorySegment(out, to + at, ORDER);
+      FloatVector.fromMemorySegment(FLOATS, x, from + at, ORDER)
+          .div(divisor)
+          .intoMemorySegment(out, to + at, ORDER);
     }
     for (; i < count; i++) {
       long at = i * 4L;
@@ -144,8 +159,10 @@ final class RowMath {
     int i = 0;
     for (; i <= count - Lanes.COUNT; i += Lanes.COUNT) {
       long at = i * 4L;
-      FloatVector x = load(gate, gateFrom + at);
-      sigmoidTimes(x, x).mul(load(up, upFrom + at)).intoMemorySegment(out, to + at, ORDER);
+      FloatVector x = FloatVector.fromMemorySegment(FLOATS, gate, gateFrom + at, ORDER);
+      sigmoidTimes(x, x)
+          .mul(FloatVector.fromMemorySegment(FLOATS, up, upFrom + at, ORDER))
+          .intoMemorySegment(out, to + at, ORDER);
     }
     for (; i < count; i++) {
       long at = i * 4L;
@@ -165,9 +182,11 @@ final class RowMath {
     int i = 0;
     for (; i <= count - Lanes.COUNT; i += Lanes.COUNT) {
       long at = i * 4L;
-      FloatVector x = load(gate, gateFrom + at);
+      FloatVector x = FloatVector.fromMemorySegment(FLOATS, gate, gateFrom + at, ORDER);
       FloatVector inner = x.mul(FloatMath.GELU_CUBIC).mul(x).fma(x, x).mul(FloatMath.GELU_SCALE);
-      sigmoidTimes(x, inner).mul(load(up, upFrom + at)).intoMemorySegment(out, to + at, ORDER);
+      sigmoidTimes(x, inner)
+          .mul(FloatVector.fromMemorySegment(FLOATS, up, upFrom + at, ORDER))
+          .intoMemorySegment(out, to + at, ORDER);
     }
     for (; i < count; i++) {
       long at = i * 4L;
@@ -234,7 +253,10 @@ final class RowMath {
     int i = 0;
     for (; i <= count - Lanes.COUNT; i += Lanes.COUNT) {
       long at = i * 4L;
-      load(x, from + at).mul(scale).mul(load(weight, at)).intoMemorySegment(out, to + at, ORDER);
+      FloatVector.fromMemorySegment(FLOATS, x, from + at, ORDER)
+          .mul(scale)
+          .mul(FloatVector.fromMemorySegment(FLOATS, weight, at, ORDER))
+          .intoMemorySegment(out, to + at, ORDER);
     }
     for (; i < count; i++) {
       long at = i * 4L;
@@ -249,10 +271,10 @@ final class RowMath {
     int i = 0;
     for (; i <= half - Lanes.COUNT; i += Lanes.COUNT) {
       long at = i * 4L;
-      FloatVector a = load(x, head + at);
-      FloatVector b = load(x, head + second + at);
-      FloatVector cos = load(angles, row + at);
-      FloatVector sin = load(angles, row + second + at);
+      FloatVector a = FloatVector.fromMemorySegment(FLOATS, x, head + at, ORDER);
+      FloatVector b = FloatVector.fromMemorySegment(FLOATS, x, head + second + at, ORDER);
+      FloatVector cos = FloatVector.fromMemorySegment(FLOATS, angles, row + at, ORDER);
+      FloatVector sin = FloatVector.fromMemorySegment(FLOATS, angles, row + second + at, ORDER);
       a.fma(cos, b.mul(sin).neg()).intoMemorySegment(x, head + at, ORDER);
       b.fma(cos, a.mul(sin)).intoMemorySegment(x, head + second + at, ORDER);
     }
@@ -265,9 +287,5 @@ final class RowMath {
       x.set(JAVA_FLOAT, head + at, Math.fma(a, cos, -(b * sin)));
       x.set(JAVA_FLOAT, head + second + at, Math.fma(b, cos, a * sin));
     }
-  }
-
-  private static FloatVector load(MemorySegment segment, long offset) {
-    return FloatVector.fromMemorySegment(FLOATS, segment, offset, ORDER);
   }
 }

@@ -75,7 +75,9 @@ final class TilePanel {
   }
 
   private static IntVector bits(MemorySegment weights, long at, int shift, int mask) {
-    return load(weights, at).lanewise(VectorOperators.LSHR, shift).and(mask);
+    return IntVector.fromMemorySegment(INTS, weights, at, ORDER)
+        .lanewise(VectorOperators.LSHR, shift)
+        .and(mask);
   }
 
   /** Words of a byte for each of four columns become these columns. */
@@ -87,17 +89,15 @@ final class TilePanel {
     }
   }
 
-  private static IntVector load(MemorySegment weights, long at) {
-    return IntVector.fromMemorySegment(INTS, weights, at, ORDER);
-  }
-
   /** Nibbles that are places in a table of 16. */
   private static void tableCodes(
       Codes.Table table, MemorySegment weights, long tile, MemorySegment panel, long to) {
     int[] values = table.ints();
     for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
       for (int vector = 0; vector < 4; vector++) {
-        IntVector words = load(weights, tile + vector * COLUMN_BYTES + lane * 4L);
+        IntVector words =
+            IntVector.fromMemorySegment(
+                INTS, weights, tile + vector * COLUMN_BYTES + lane * 4L, ORDER);
         for (int nibble = 0; nibble < 8; nibble++) {
           int column = 4 * vector + nibble / 2 + nibble % 2 * 16;
           IntVector places = words.lanewise(VectorOperators.LSHR, 4 * nibble).and(15);
