@@ -21,13 +21,15 @@ final class MokaEngine implements TimedEngine {
   private Optional<Loaded> loaded = Optional.empty();
 
   /** A loaded model, whose parts close in this order. */
-  private record Loaded(Kernels kernels, Transformer model, Benchmark benchmark)
+  private record Loaded(
+      Checkpoint checkpoint, Kernels kernels, Transformer model, Benchmark benchmark)
       implements AutoCloseable {
     @Override
     public void close() {
       benchmark.close();
       model.close();
       kernels.close();
+      checkpoint.close();
     }
   }
 
@@ -40,13 +42,16 @@ final class MokaEngine implements TimedEngine {
   @Override
   public String load(Path file, int threads, boolean repacked) {
     close();
+    // stays open: the model looks embeddings up in it
+    Checkpoint checkpoint = Checkpoint.open(file);
     Kernels opened = kernels.open(threads, activations);
-    try (Checkpoint checkpoint = Checkpoint.open(file)) {
+    try {
       Transformer model =
           Transformer.load(checkpoint, opened, TransformerOptions.DEFAULT, share -> {});
-      loaded = Optional.of(new Loaded(opened, model, new Benchmark(model, cache)));
+      loaded = Optional.of(new Loaded(checkpoint, opened, model, new Benchmark(model, cache)));
     } catch (RuntimeException | Error e) {
       opened.close();
+      checkpoint.close();
       throw e;
     }
     return "Moka, " + opened.description() + ", cache " + cache.name().toLowerCase(Locale.ROOT);
