@@ -88,7 +88,7 @@ public enum KernelChoice {
     requireVectors();
     return switch (X86Products.open(activations, new VectorProducts(activations))) {
       case X86Products.Ready(X86Products products) ->
-          new Opened(new VectorKernels(threads, products, products::close));
+          new Opened(new VectorKernels(threads, products, products.spans(), products::close));
       case X86Products.Refused(String reason) -> new NotOpened(reason);
     };
   }

@@ -1,40 +1,38 @@
 package io.moka.kernels.cpu.vector;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 import io.moka.kernels.AttentionShape;
 import io.moka.kernels.FloatMath;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
-import io.moka.kernels.KvType;
 import io.moka.kernels.Rows;
 import io.moka.kernels.Shapes;
 import io.moka.kernels.SlotMap;
 import io.moka.kernels.cpu.Scratch;
+import io.moka.kernels.cpu.SpanProducts;
 import io.moka.kernels.cpu.WorkerPool;
-import io.moka.weights.PackedMatrix;
-import io.moka.weights.WeightFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
- * Attention over the cache. A piece is one row and one key/value head: all its query heads share
- * each key and value read. Keys and values lie in strips, so scores and sums are products of {@link
- * GroupProduct}: scores of 16 positions with the query heads as rows, then sums of 64 dimensions
- * with the probabilities as rows.
+ * Attention over the cache. A piece is some neighbouring rows and one key/value head: all its query
+ * heads share each key and value read, and the rows follow each other within a span, whose keys and
+ * values stay in the second-level cache meanwhile.
  */
 final class AttentionJob implements WorkerPool.Job {
-  private static final int TILE = StripProduct.MAX_ROWS;
-  private static final int LANES = PackedMatrix.STRIP_ROWS;
+  /** Rows of a piece: their running sums leave the second-level cache to keys and values. */
+  private static final int MOST_ROWS = 32;
+
+  /** So many pieces for each thread keep it busy to the end of a job. */
+  private static final int PIECES_PER_THREAD = 8;
+
+  private static final int HEADS = SpanProducts.MAX_HEADS;
   private static final int BLOCK = KvCache.BLOCK_TOKENS;
-  private static final int PARTIAL_SUMS = 16;
+  private static final int SPAN_BLOCKS = Kernels.SPAN_TOKENS / BLOCK;
 
   private final WorkerPool pool;
   private final Scratch[] scratch;
+  private final SpanProducts products;
   private final Arena arena;
-  private final StoreJob store = new StoreJob();
   private final SpanScratch[] spans;
 
   private Rows queries;
@@ -42,11 +40,14 @@ final class AttentionJob implements WorkerPool.Job {
   private int layer;
   private SlotMap slots;
   private AttentionShape shape;
+  private int rows;
+  private int pieceRows;
   private Rows out;
 
-  AttentionJob(WorkerPool pool, Scratch[] scratch, Arena arena) {
+  AttentionJob(WorkerPool pool, Scratch[] scratch, SpanProducts products, Arena arena) {
     this.pool = pool;
     this.scratch = scratch;
+    this.products = products;
     this.arena = arena;
     this.spans = new SpanScratch[scratch.length];
   }
@@ -54,51 +55,42 @@ final class AttentionJob implements WorkerPool.Job {
   /** What one worker keeps of a span and of the spans before it, for up to eight query heads. */
   private static final class SpanScratch {
     final int headDim;
-    final KvType type;
+    final long blockBytes;
 
-    /** [8, 512] scores, then probabilities. */
-    final Rows scores;
+    /** Scores of a span, then probabilities, as {@link SpanProducts} lays them out. */
+    final MemorySegment scores;
 
     /** [8, d] of the span. */
-    final Rows sums;
+    final MemorySegment sums;
 
-    /** [8, d] of all spans so far. */
-    final Rows totals;
-
-    final float[] spanMax = new float[TILE];
-    final float[] spanSum = new float[TILE];
-    final float[] max = new float[TILE];
-    final float[] sum = new float[TILE];
-    final float[] partial = new float[PARTIAL_SUMS];
+    /** [rows, 8, d] of all spans so far. */
+    final MemorySegment totals;
 
     /** The values of one block, without what a row does not see. */
     final MemorySegment values;
 
-    SpanScratch(Arena arena, KvCache cache, int headDim) {
-      this.headDim = headDim;
-      this.type = cache.type();
-      values = arena.allocate(cache.valueStripBytes() * ((headDim + LANES - 1) / LANES), 64);
-      scores = Rows.allocate(arena, TILE, Kernels.SPAN_TOKENS);
-      sums = Rows.allocate(arena, TILE, headDim);
-      totals = Rows.allocate(arena, TILE, headDim);
-    }
-  }
+    final long[] keyBlocks = new long[SPAN_BLOCKS];
+    final long[] valueBlocks = new long[SPAN_BLOCKS];
+    final float[] spanMax = new float[HEADS];
+    final float[] spanSum = new float[HEADS];
+    final float[] max = new float[MOST_ROWS * HEADS];
+    final float[] sum = new float[MOST_ROWS * HEADS];
+    final float[] partial = new float[BLOCK];
 
-  void store(
-      Rows keys,
-      Rows values,
-      KvCache into,
-      int layerIndex,
-      SlotMap slotMap,
-      AttentionShape attentionShape,
-      int rows) {
-    store.keys = keys;
-    store.values = values;
-    store.cache = into;
-    store.layer = layerIndex;
-    store.slots = slotMap;
-    store.shape = attentionShape;
-    pool.run(rows, store);
+    SpanScratch(Arena arena, KvCache cache) {
+      headDim = cache.headDim();
+      blockBytes = cache.blockBytes();
+      long headsBytes = HEADS * SpanProducts.sumsStride(headDim);
+      int blocks = SPAN_BLOCKS + SpanProducts.SPARE_BLOCKS;
+      scores = arena.allocate(blocks * (long) SpanProducts.SCORE_BLOCK_BYTES, 64);
+      sums = arena.allocate(headsBytes, 64);
+      totals = arena.allocate(MOST_ROWS * headsBytes, 64);
+      values = arena.allocate(cache.valueStripBytes() * Math.ceilDiv(headDim, BLOCK), 64);
+    }
+
+    boolean fits(KvCache cache) {
+      return headDim == cache.headDim() && blockBytes == cache.blockBytes();
+    }
   }
 
   void attend(
@@ -107,314 +99,177 @@ final class AttentionJob implements WorkerPool.Job {
       int layerIndex,
       SlotMap slotMap,
       AttentionShape attentionShape,
-      int rows,
+      int rowCount,
       Rows result) {
     queries = queryRows;
     cache = from;
     layer = layerIndex;
     slots = slotMap;
     shape = attentionShape;
+    rows = rowCount;
     out = result;
     for (int i = 0; i < spans.length; i++) {
-      if (spans[i] == null
-          || spans[i].headDim != shape.headDim()
-          || spans[i].type != cache.type()) {
-        spans[i] = new SpanScratch(arena, cache, shape.headDim());
+      if (spans[i] == null || !spans[i].fits(cache)) {
+        spans[i] = new SpanScratch(arena, cache);
       }
     }
-    pool.run(rows * shape.kvHeads(), this);
+    int wanted = pool.threads() * PIECES_PER_THREAD;
+    pieceRows = Math.clamp(rows * shape.kvHeads() / wanted, 1, MOST_ROWS);
+    pool.run(Math.ceilDiv(rows, pieceRows) * shape.kvHeads(), this);
   }
 
   @Override
   public void run(int piece, int worker) {
-    int row = piece / shape.kvHeads();
+    // the last rows see the most positions: they come first, so that no thread is left with them
+    int first = (Math.ceilDiv(rows, pieceRows) - 1 - piece / shape.kvHeads()) * pieceRows;
+    int count = Math.min(pieceRows, rows - first);
     int kvHead = piece % shape.kvHeads();
-    for (int done = 0; done < shape.group(); ) {
-      int count = StripProduct.tileRows(shape.group() - done);
-      attendHeads(row, kvHead, kvHead * shape.group() + done, count, worker);
+    for (int done = 0; done < shape.group(); done += HEADS) {
+      int heads = Math.min(HEADS, shape.group() - done);
+      attendHeads(first, count, kvHead, kvHead * shape.group() + done, heads, worker);
+    }
+  }
+
+  private void attendHeads(int firstRow, int count, int kvHead, int head, int heads, int worker) {
+    SpanScratch span = spans[worker];
+    int last = 0;
+    int earliest = Integer.MAX_VALUE;
+    for (int i = 0; i < count; i++) {
+      last = Math.max(last, slots.position(firstRow + i));
+      earliest = Math.min(earliest, firstVisible(firstRow + i));
+    }
+    int start = earliest / Kernels.SPAN_TOKENS * Kernels.SPAN_TOKENS;
+    for (; start <= last; start += Kernels.SPAN_TOKENS) {
+      for (int i = 0; i < count; i++) {
+        int row = firstRow + i;
+        int from = Math.max(firstVisible(row), start);
+        int to = Math.min(slots.position(row) + 1, start + Kernels.SPAN_TOKENS);
+        if (from < to) {
+          attendSpan(row, i, kvHead, head, heads, start, from, to, worker);
+        }
+      }
+    }
+    long stride = SpanProducts.sumsStride(shape.headDim());
+    for (int i = 0; i < count; i++) {
+      for (int h = 0; h < heads; h++) {
+        long to = out.offsetBytes(firstRow + i) + (long) (head + h) * shape.headDim() * Float.BYTES;
+        long from = (i * HEADS + h) * stride;
+        float sum = span.sum[i * HEADS + h];
+        RowMath.divide(sum, span.totals, from, out.data(), to, shape.headDim());
+      }
+    }
+  }
+
+  private int firstVisible(int row) {
+    return Math.max(0, slots.position(row) - (shape.window() - 1));
+  }
+
+  /** Adds the positions [from, to), all of one span, to the totals of a row. */
+  private void attendSpan(
+      int row,
+      int index,
+      int kvHead,
+      int head,
+      int heads,
+      int start,
+      int from,
+      int to,
+      int worker) {
+    SpanScratch span = spans[worker];
+    int firstBlock = from / BLOCK;
+    int blocks = Math.ceilDiv(to, BLOCK) - firstBlock;
+    for (int i = 0; i < blocks; i++) {
+      int block = Shapes.block(slots, row, firstBlock + i, cache);
+      span.keyBlocks[i] = cache.keysOffset(block, kvHead);
+      span.valueBlocks[i] = cache.valuesOffset(block, kvHead);
+    }
+    products.scores(
+        cache,
+        layer,
+        span.keyBlocks,
+        blocks,
+        queries.data(),
+        queries.offsetBytes(row) + (long) head * shape.headDim() * Float.BYTES,
+        heads,
+        shape.scale(),
+        span.scores,
+        0,
+        scratch[worker]);
+    int firstSlot = from - firstBlock * BLOCK;
+    int endSlot = to - firstBlock * BLOCK;
+    SpanSoftmax.run(
+        span.scores, heads, firstSlot, endSlot, blocks, span.partial, span.spanMax, span.spanSum);
+    sumValues(span, heads, firstSlot, endSlot, blocks, scratch[worker]);
+    fold(span, index, heads, start <= firstVisible(row));
+  }
+
+  /** sums = probabilities times values of the blocks, of which slots [first, end) are seen. */
+  private void sumValues(SpanScratch span, int heads, int first, int end, int blocks, Scratch own) {
+    span.sums.fill((byte) 0);
+    for (int done = 0; done < blocks; ) {
+      int from = Math.max(first - done * BLOCK, 0);
+      int to = Math.min(end - done * BLOCK, BLOCK);
+      int count = 1;
+      MemorySegment data = cache.layer(layer);
+      if (from > 0 || to < BLOCK) {
+        copySeen(span.valueBlocks[done], from, to, span.values);
+        span.valueBlocks[done] = 0;
+        data = span.values;
+      } else {
+        // all whole blocks at once
+        count = Math.max(end / BLOCK - done, 1);
+      }
+      products.addValues(
+          cache,
+          data,
+          span.valueBlocks,
+          done,
+          count,
+          span.scores,
+          done * (long) SpanProducts.SCORE_BLOCK_BYTES,
+          heads,
+          span.sums,
+          own);
       done += count;
     }
   }
 
-  private void attendHeads(int row, int kvHead, int head, int count, int worker) {
-    SpanScratch span = spans[worker];
-    int position = slots.position(row);
-    int first = Math.max(0, position - (shape.window() - 1));
-    for (int start = first / Kernels.SPAN_TOKENS * Kernels.SPAN_TOKENS;
-        start <= position;
-        start += Kernels.SPAN_TOKENS) {
-      int from = Math.max(first, start);
-      int to = Math.min(position + 1, start + Kernels.SPAN_TOKENS);
-      score(row, kvHead, head, count, start, from, to, worker);
-      softmax(span, count, from - start, to - start);
-      sumValues(row, kvHead, count, start, from, to, worker);
-      fold(span, count, start <= first);
-    }
-    for (int i = 0; i < count; i++) {
-      long at = out.offsetBytes(row) + (long) (head + i) * shape.headDim() * Float.BYTES;
-      RowMath.divide(
-          span.sum[i],
-          span.totals.data(),
-          span.totals.offsetBytes(i),
-          out.data(),
-          at,
-          shape.headDim());
-    }
-  }
-
-  /** scores[i][p - start] = q_i k_p / sqrt(d) for the positions in the blocks of [from, to). */
-  private void score(
-      int row, int kvHead, int head, int count, int start, int from, int to, int worker) {
-    Scratch own = scratch[worker];
-    Rows scores = spans[worker].scores;
-    WeightFormat format = cache.type().format();
-    MemorySegment data = cache.layer(layer);
-    for (int i = 0; i < count; i++) {
-      own.rows()[i] = queries.offsetBytes(row) + (long) (head + i) * shape.headDim() * Float.BYTES;
-    }
-    int end = (to + BLOCK - 1) / BLOCK;
-    for (int block = from / BLOCK; block < end; ) {
-      long keys = cache.keysOffset(blockOf(row, block), kvHead);
-      int blocks = equallySpaced(row, kvHead, block, end);
-      long step = 0;
-      if (blocks > 1) {
-        step = cache.keysOffset(blockOf(row, block + 1), kvHead) - keys;
-      }
-      GroupProduct.multiply(
-          format, data, keys, step, blocks, shape.headDim(), queries.data(), count, own);
-      for (int i = 0; i < count; i++) {
-        long at = scores.offsetBytes(i) + (long) (block * BLOCK - start) * Float.BYTES;
-        scale(own.sums(), i * StripProduct.ROW_BYTES, scores.data(), at, blocks * BLOCK);
-      }
-      block += blocks;
-    }
-  }
-
-  private int blockOf(int row, int index) {
-    return Shapes.block(slots, row, index, cache);
-  }
-
   /**
-   * How many blocks, 1, 2 or 4, can be taken as strips at equal distances, as neighbours in memory
-   * can.
+   * Copies the values of a block, with zeros in its unseen slots: what they hold, a NaN of an
+   * earlier sequence even, must not count.
    */
-  private int equallySpaced(int row, int kvHead, int block, int end) {
-    if (block + 1 >= end) {
-      return 1;
-    }
-    long first = cache.keysOffset(blockOf(row, block), kvHead);
-    long step = cache.keysOffset(blockOf(row, block + 1), kvHead) - first;
-    for (int i = 2; i < PackedMatrix.GROUP_STRIPS; i++) {
-      if (block + i >= end
-          || cache.keysOffset(blockOf(row, block + i), kvHead) != first + i * step) {
-        return 2;
-      }
-    }
-    return PackedMatrix.GROUP_STRIPS;
-  }
-
-  private void scale(MemorySegment sums, long from, MemorySegment scores, long to, int count) {
-    for (int lane = 0; lane < count; lane += Lanes.COUNT) {
-      long at = lane * (long) Float.BYTES;
-      FloatVector.fromMemorySegment(Lanes.FLOATS, sums, from + at, Lanes.ORDER)
-          .mul(shape.scale())
-          .intoMemorySegment(scores, to + at, Lanes.ORDER);
-    }
-  }
-
-  /**
-   * Turns the scores of [from, to) into e^(score - max), and those beside them in their blocks into
-   * zeros.
-   */
-  private static void softmax(SpanScratch span, int count, int from, int to) {
-    int firstBlock = from / BLOCK * BLOCK;
-    int end = (to + BLOCK - 1) / BLOCK * BLOCK;
-    MemorySegment data = span.scores.data();
-    for (int i = 0; i < count; i++) {
-      long row = span.scores.offsetBytes(i);
-      for (int p = firstBlock; p < from; p++) {
-        data.set(JAVA_FLOAT, row + p * 4L, Float.NEGATIVE_INFINITY);
-      }
-      for (int p = to; p < end; p++) {
-        data.set(JAVA_FLOAT, row + p * 4L, Float.NEGATIVE_INFINITY);
-      }
-      float max = max(data, row, firstBlock, end, span.partial);
-      span.spanMax[i] = max;
-      span.spanSum[i] = exponentials(data, row, firstBlock, end, max, span.partial);
-    }
-  }
-
-  private static float max(MemorySegment data, long row, int from, int to, float[] partial) {
-    for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-      FloatVector max = FloatVector.broadcast(Lanes.FLOATS, Float.NEGATIVE_INFINITY);
-      for (int p = from + lane; p < to; p += LANES) {
-        max =
-            max.lanewise(
-                VectorOperators.MAX,
-                FloatVector.fromMemorySegment(Lanes.FLOATS, data, row + p * 4L, Lanes.ORDER));
-      }
-      max.intoArray(partial, lane);
-    }
-    float max = partial[0];
-    for (int i = 1; i < PARTIAL_SUMS; i++) {
-      max = Math.max(max, partial[i]);
-    }
-    return max;
-  }
-
-  /** e^(x - max) in place; their sum: position p in partial sum p mod 16, then a tree. */
-  private static float exponentials(
-      MemorySegment data, long row, int from, int to, float max, float[] partial) {
-    for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-      FloatVector sum = FloatVector.zero(Lanes.FLOATS);
-      for (int p = from + lane; p < to; p += LANES) {
-        FloatVector score =
-            FloatVector.fromMemorySegment(Lanes.FLOATS, data, row + p * 4L, Lanes.ORDER);
-        FloatVector e = Lanes.exp(score.sub(max));
-        e.intoMemorySegment(data, row + p * 4L, Lanes.ORDER);
-        sum = sum.add(e);
-      }
-      sum.intoArray(partial, lane);
-    }
-    for (int width = PARTIAL_SUMS / 2; width > 0; width /= 2) {
-      for (int i = 0; i < width; i++) {
-        partial[i] += partial[i + width];
-      }
-    }
-    return partial[0];
-  }
-
-  /**
-   * sums[i][c] = sum over p of probability_i(p) v_p[c]: p ascending within a block, blocks
-   * ascending.
-   */
-  private void sumValues(int row, int kvHead, int count, int start, int from, int to, int worker) {
-    SpanScratch span = spans[worker];
-    for (int i = 0; i < count; i++) {
-      RowMath.zero(span.sums.data(), span.sums.offsetBytes(i), shape.headDim());
-    }
-    for (int block = from / BLOCK; block * BLOCK < to; block++) {
-      int first = Math.max(from - block * BLOCK, 0);
-      int end = Math.min(to - block * BLOCK, BLOCK);
-      long values = cache.valuesOffset(blockOf(row, block), kvHead);
-      MemorySegment data = cache.layer(layer);
-      if (first % 2 == 1 || end % 2 == 1) {
-        copyValues(values, first, end, span.values);
-        data = span.values;
-        values = 0;
-      }
-      addBlock(data, values, first / 2, (end + 1) / 2, block * BLOCK - start, count, worker);
-    }
-  }
-
-  /**
-   * Copies the values of a block, with zeros beside its seen slots: the kernels take slots in
-   * pairs, and what an unseen slot holds, a NaN of an earlier sequence even, must not count.
-   */
-  private void copyValues(long values, int first, int end, MemorySegment target) {
+  private void copySeen(long values, int first, int end, MemorySegment target) {
     MemorySegment.copy(cache.layer(layer), values, target, 0, target.byteSize());
-    clearSlot(first - 1, target);
-    clearSlot(end, target);
-  }
-
-  private void clearSlot(int slot, MemorySegment values) {
-    if (slot >= 0 && slot < BLOCK) {
-      long first = cache.valuesOffset(0, 0);
-      for (int i = 0; i < shape.headDim(); i++) {
-        cache.type().put(values, cache.valueOffset(0, 0, slot, i) - first, 0);
-      }
-    }
-  }
-
-  /**
-   * Adds the pairs [firstPair, endPair) of a block, whose first slot is {@code column} of the
-   * scores.
-   */
-  private void addBlock(
-      MemorySegment data,
-      long values,
-      int firstPair,
-      int endPair,
-      int column,
-      int count,
-      int worker) {
-    Scratch own = scratch[worker];
-    SpanScratch span = spans[worker];
-    WeightFormat format = cache.type().format();
-    long stripBytes = cache.valueStripBytes();
-    for (int i = 0; i < count; i++) {
-      own.rows()[i] = span.scores.offsetBytes(i) + (column + 2L * firstPair) * Float.BYTES;
-    }
-    for (int first = 0; first < shape.headDim(); first += PackedMatrix.GROUP_ROWS) {
-      int width = Math.min(PackedMatrix.GROUP_ROWS, shape.headDim() - first);
-      int strips = (width + LANES - 1) / LANES;
-      long strip =
-          values + first / LANES * stripBytes + (long) firstPair * PackedMatrix.pairBytes(format);
-      GroupProduct.multiply(
-          format,
-          data,
-          strip,
-          stripBytes,
-          strips,
-          2 * (endPair - firstPair),
-          span.scores.data(),
-          count,
-          own);
-      for (int i = 0; i < count; i++) {
-        RowMath.add(
-            own.sums(),
-            i * StripProduct.ROW_BYTES,
-            span.sums.data(),
-            span.sums.offsetBytes(i) + first * 4L,
-            width);
+    long origin = cache.valuesOffset(0, 0);
+    for (int slot = 0; slot < BLOCK; slot++) {
+      if (slot < first || slot >= end) {
+        for (int i = 0; i < shape.headDim(); i++) {
+          cache.type().put(target, cache.valueOffset(0, 0, slot, i) - origin, 0);
+        }
       }
     }
   }
 
   /** Adds a span to those before it, both brought to the larger maximum. */
-  private void fold(SpanScratch span, int count, boolean first) {
-    for (int i = 0; i < count; i++) {
-      long from = span.sums.offsetBytes(i);
-      long to = span.totals.offsetBytes(i);
+  private void fold(SpanScratch span, int index, int heads, boolean first) {
+    long stride = SpanProducts.sumsStride(shape.headDim());
+    int width = shape.headDim();
+    for (int i = 0; i < heads; i++) {
+      int slot = index * HEADS + i;
+      long from = i * stride;
+      long to = slot * stride;
       if (first) {
-        span.max[i] = span.spanMax[i];
-        span.sum[i] = span.spanSum[i];
-        MemorySegment.copy(span.sums.data(), from, span.totals.data(), to, shape.headDim() * 4L);
+        span.max[slot] = span.spanMax[i];
+        span.sum[slot] = span.spanSum[i];
+        MemorySegment.copy(span.sums, from, span.totals, to, (long) width * Float.BYTES);
         continue;
       }
-      float max = Math.max(span.max[i], span.spanMax[i]);
-      float keep = FloatMath.exp(span.max[i] - max);
+      float max = Math.max(span.max[slot], span.spanMax[i]);
+      float keep = FloatMath.exp(span.max[slot] - max);
       float take = FloatMath.exp(span.spanMax[i] - max);
-      span.max[i] = max;
-      span.sum[i] = Math.fma(take, span.spanSum[i], span.sum[i] * keep);
-      RowMath.blend(keep, take, span.sums.data(), from, span.totals.data(), to, shape.headDim());
-    }
-  }
-
-  /** Writes keys and values; a piece is one row. */
-  private static final class StoreJob implements WorkerPool.Job {
-    Rows keys;
-    Rows values;
-    KvCache cache;
-    int layer;
-    SlotMap slots;
-    AttentionShape shape;
-
-    @Override
-    public void run(int row, int worker) {
-      int position = slots.position(row);
-      int block = Shapes.block(slots, row, position / BLOCK, cache);
-      int slot = position % BLOCK;
-      MemorySegment data = cache.layer(layer);
-      for (int head = 0; head < shape.kvHeads(); head++) {
-        long at = (long) head * shape.headDim() * Float.BYTES;
-        for (int i = 0; i < shape.headDim(); i++) {
-          float key = keys.data().get(JAVA_FLOAT, keys.offsetBytes(row) + at + i * 4L);
-          float value = values.data().get(JAVA_FLOAT, values.offsetBytes(row) + at + i * 4L);
-          cache.type().put(data, cache.keyOffset(block, head, slot, i), key);
-          cache.type().put(data, cache.valueOffset(block, head, slot, i), value);
-        }
-      }
+      span.max[slot] = max;
+      span.sum[slot] = Math.fma(take, span.spanSum[i], span.sum[slot] * keep);
+      RowMath.blend(keep, take, span.sums, from, span.totals, to, width);
     }
   }
 }

@@ -114,7 +114,7 @@ final class GroupProduct {
       long block = TilePanel.blockOffset(layout, strip, tile);
       long out = to + (long) tile * TileLayout.TILE_COLUMNS * TilePanel.COLUMN_BYTES;
       TilePanel.codes(layout, weights, at, panel, out);
-      TilePanel.scales(layout, weights, block, at, panel, scales);
+      TileScales.of(layout).decode(layout, weights, block, at, panel, scales);
       TilePanel.toValues(layout, panel, out, panel, scales);
     }
   }

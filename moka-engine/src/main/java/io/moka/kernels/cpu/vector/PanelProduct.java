@@ -101,7 +101,7 @@ final class PanelProduct {
       long at = TilePanel.tileOffset(layout, strip, tile);
       long block = TilePanel.blockOffset(layout, strip, tile);
       TilePanel.codes(layout, weights, at, scratch, s * STRIP_BYTES + (tile - first) * TILE_BYTES);
-      TilePanel.scales(layout, weights, block, at, scratch, scalesAt(s, tile - first));
+      TileScales.of(layout).decode(layout, weights, block, at, scratch, scalesAt(s, tile - first));
     }
   }
 

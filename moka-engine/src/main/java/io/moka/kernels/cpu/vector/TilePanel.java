@@ -17,9 +17,8 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Decodes tiles of a quantised strip into float lanes: the one place that knows what the formats'
- * bits mean. A tile becomes 32 columns of 16 codes, as a strip of F32 holds its columns, and the
- * scales and offsets of its sub-blocks, 16 floats each.
+ * Decodes tiles of a quantised strip into float lanes. A tile becomes 32 columns of 16 codes, as a
+ * strip of F32 holds its columns; {@link TileScales} does the scales and offsets of its sub-blocks.
  */
 final class TilePanel {
   static final long COLUMN_BYTES = PackedMatrix.STRIP_ROWS * (long) Float.BYTES;
@@ -120,83 +119,6 @@ final class TilePanel {
     for (int lane = 0; lane < Lanes.COUNT; lane++) {
       long offset = at + lane * 4L;
       panel.set(JAVA_FLOAT, offset, values[panel.get(JAVA_INT, offset)]);
-    }
-  }
-
-  /**
-   * The scales of a tile's sub-blocks, 16 floats each, then their offsets where the format has
-   * them.
-   *
-   * @param block where the halves of the tile's super-block lie
-   * @param tile where the tile begins
-   */
-  static void scales(
-      TileLayout layout, MemorySegment weights, long block, long tile, MemorySegment out, long to) {
-    long entries = tile + layout.codeVectors() * COLUMN_BYTES;
-    long offsets = to + layout.subBlocks() * COLUMN_BYTES;
-    switch (layout.scales()) {
-      case HALF -> halves(weights, entries, out, to);
-      case HALF_AND_OFFSET -> {
-        halves(weights, entries, out, to);
-        halves(weights, entries + 2L * LANES, out, offsets);
-      }
-      case EXPONENT -> powers(weights, entries, out, to);
-      case BYTE_AND_OFFSET -> {
-        products(weights, block, 1, entries, 0, 255, out, to);
-        products(weights, block + 2L * LANES, -1, entries + LANES, 0, 255, out, offsets);
-      }
-      case SIGNED -> {
-        for (int sub = 0; sub < layout.subBlocks(); sub++) {
-          long entry = entries + (long) LANES * sub;
-          products(weights, block, 1, entry, 0, -1, out, to + sub * COLUMN_BYTES);
-        }
-      }
-      case NIBBLES -> {
-        for (int sub = 0; sub < layout.subBlocks(); sub++) {
-          long entry = entries + (long) LANES * sub;
-          long at = sub * COLUMN_BYTES;
-          products(weights, block, 1, entry, 0, 15, out, to + at);
-          products(weights, block + 2L * LANES, -1, entry, 4, 15, out, offsets + at);
-        }
-      }
-    }
-  }
-
-  private static void halves(MemorySegment weights, long halves, MemorySegment out, long to) {
-    for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-      Lanes.halves(weights, halves + lane * 2L).intoMemorySegment(out, to + lane * 4L, ORDER);
-    }
-  }
-
-  /** sign * half * (entry >> shift & mask), exact: a product of 11 and 8 bits. */
-  private static void products(
-      MemorySegment weights,
-      long halves,
-      float sign,
-      long entries,
-      int shift,
-      int mask,
-      MemorySegment out,
-      long to) {
-    for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-      IntVector small =
-          Lanes.bytes(weights, entries + lane).lanewise(VectorOperators.ASHR, shift).and(mask);
-      Lanes.halves(weights, halves + lane * 2L)
-          .mul((FloatVector) small.convert(VectorOperators.I2F, 0))
-          .mul(sign)
-          .intoMemorySegment(out, to + lane * 4L, ORDER);
-    }
-  }
-
-  /** 2^(e - 128); the two smallest are subnormal. */
-  private static void powers(MemorySegment weights, long entries, MemorySegment out, long to) {
-    for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-      IntVector e = Lanes.bytes(weights, entries + lane).and(255);
-      IntVector normal = e.sub(1).lanewise(VectorOperators.LSHL, 23);
-      IntVector subnormal = IntVector.broadcast(INTS, 0x00200000).lanewise(VectorOperators.LSHL, e);
-      normal
-          .blend(subnormal, e.compare(VectorOperators.LT, 2))
-          .intoMemorySegment(out, to + lane * 4L, ORDER);
     }
   }
 

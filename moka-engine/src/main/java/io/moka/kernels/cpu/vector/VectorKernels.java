@@ -10,6 +10,7 @@ import io.moka.kernels.Shapes;
 import io.moka.kernels.SlotMap;
 import io.moka.kernels.cpu.GroupProducts;
 import io.moka.kernels.cpu.Scratch;
+import io.moka.kernels.cpu.SpanProducts;
 import io.moka.kernels.cpu.WorkerPool;
 import io.moka.weights.Activation;
 import io.moka.weights.ExpertWeights;
@@ -33,6 +34,7 @@ public final class VectorKernels implements Kernels {
   private final MatmulJob matmul;
   private final CombineJob combine;
   private final ExpertJobs experts;
+  private final StoreJob store;
   private final AttentionJob attention;
 
   /**
@@ -51,17 +53,18 @@ public final class VectorKernels implements Kernels {
    * @param activations how precisely inputs of products are taken
    */
   public VectorKernels(int threads, Activations activations) {
-    this(threads, new VectorProducts(activations), () -> {});
+    this(threads, new VectorProducts(activations), new VectorSpans(), () -> {});
   }
 
   /**
    * Starts the worker threads, with products that are computed in another way.
    *
    * @param threads threads that work on a call, the caller's included
-   * @param products what multiplies
+   * @param products what multiplies with weights
+   * @param spans what multiplies with keys and values
    * @param closer gives back what the products own, when no call is under way
    */
-  public VectorKernels(int threads, GroupProducts products, Runnable closer) {
+  public VectorKernels(int threads, GroupProducts products, SpanProducts spans, Runnable closer) {
     this.closer = closer;
     this.products = products;
     pool = new WorkerPool(threads);
@@ -73,7 +76,8 @@ public final class VectorKernels implements Kernels {
     matmul = new MatmulJob(pool, scratch, products);
     combine = new CombineJob(pool);
     experts = new ExpertJobs(pool, scratch, products, combine, arena);
-    attention = new AttentionJob(pool, scratch, arena);
+    store = new StoreJob(pool);
+    attention = new AttentionJob(pool, scratch, spans, arena);
   }
 
   @Override
@@ -133,7 +137,7 @@ public final class VectorKernels implements Kernels {
       AttentionShape shape,
       int rows) {
     Shapes.store(keys, values, cache, layer, slots, shape, rows);
-    attention.store(keys, values, cache, layer, slots, shape, rows);
+    store.store(keys, values, cache, layer, slots, shape, rows);
   }
 
   @Override

@@ -75,7 +75,7 @@ final class FloatGroupCode extends GroupCode {
     }
     for (int half = 0; half < 2; half++) {
       for (int s = 0; s < strips; s++) {
-        weights(Mem.at(STRIP[s], 0), half, weight(s));
+        FloatColumns.emit(assembler, format, Mem.at(STRIP[s], 0), half, MASK, weight(s));
       }
       for (int row = 0; row < rows; row++) {
         Vec x = Vec.zmm(20 + row % 4);
@@ -89,29 +89,5 @@ final class FloatGroupCode extends GroupCode {
       assembler.alu(Alu.ADD, STRIP[s], blockBytes);
     }
     assembler.alu(Alu.ADD, OFFSET, PAIR_BYTES);
-  }
-
-  /** One column of a pair as floats. */
-  private void weights(Mem pair, int half, Vec to) {
-    switch (format) {
-      case F32 -> assembler.emit(Op.VMOVUPS, to, pair.plus(half * VECTOR_BYTES));
-      case BF16 -> {
-        if (half == 0) {
-          assembler.emit(Op.VPSLLD, to, pair, 16);
-        } else {
-          assembler.emit(Op.VPANDD, to, MASK, pair);
-        }
-      }
-      case F16 -> {
-        if (half == 0) {
-          assembler.emit(Op.VMOVDQU32, to, pair);
-        } else {
-          assembler.emit(Op.VPSRLD, to, pair, 16);
-        }
-        assembler.emit(Op.VPMOVDW, to.as(256), to);
-        assembler.emit(Op.VCVTPH2PS, to, to.as(256));
-      }
-      default -> throw new IllegalArgumentException(format + " is quantised");
-    }
   }
 }

@@ -1,8 +1,10 @@
 package io.moka.kernels.cpu.x86;
 
 import io.moka.kernels.Activations;
+import io.moka.kernels.KvType;
 import io.moka.kernels.cpu.GroupProducts;
 import io.moka.kernels.cpu.Scratch;
+import io.moka.kernels.cpu.SpanProducts;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
@@ -19,6 +21,7 @@ public final class X86Products implements GroupProducts, AutoCloseable {
   private final GroupProducts rest;
   private final Map<WeightFormat, Int8Functions> functions = new EnumMap<>(WeightFormat.class);
   private final Map<WeightFormat, FloatFunctions> floats = new EnumMap<>(WeightFormat.class);
+  private final Map<KvType, SpanFunctions> spans = new EnumMap<>(KvType.class);
 
   private X86Products(Activations activations, GroupProducts rest) {
     this.activations = activations;
@@ -83,7 +86,24 @@ public final class X86Products implements GroupProducts, AutoCloseable {
         }
       }
     }
+    for (KvType type : KvType.values()) {
+      switch (SpanFunctions.load(type, features)) {
+        case Availability.Ready(SpanFunctions ready) -> spans.put(type, ready);
+        case Availability.Unavailable(String reason) -> {
+          return Optional.of(reason);
+        }
+      }
+    }
     return Optional.empty();
+  }
+
+  /**
+   * The products of attention.
+   *
+   * @return as long as these are open
+   */
+  public SpanProducts spans() {
+    return new X86Spans(spans);
   }
 
   @Override
@@ -193,5 +213,7 @@ public final class X86Products implements GroupProducts, AutoCloseable {
     functions.clear();
     floats.values().forEach(FloatFunctions::close);
     floats.clear();
+    spans.values().forEach(SpanFunctions::close);
+    spans.clear();
   }
 }

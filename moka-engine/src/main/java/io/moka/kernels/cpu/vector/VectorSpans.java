@@ -1,0 +1,119 @@
+package io.moka.kernels.cpu.vector;
+
+import io.moka.kernels.KvCache;
+import io.moka.kernels.cpu.Scratch;
+import io.moka.kernels.cpu.SpanProducts;
+import io.moka.weights.PackedMatrix;
+import io.moka.weights.WeightFormat;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * The products of attention on the Vector API. Keys and values lie in strips, so they are products
+ * of {@link GroupProduct}: scores of 16 positions with the query heads as rows, then sums of 64
+ * dimensions with the probabilities as rows.
+ */
+public final class VectorSpans implements SpanProducts {
+  /** Products without state. */
+  public VectorSpans() {}
+
+  @Override
+  public void scores(
+      KvCache cache,
+      int layer,
+      long[] keys,
+      int blocks,
+      MemorySegment queries,
+      long from,
+      int heads,
+      float scale,
+      MemorySegment scores,
+      long to,
+      Scratch scratch) {
+    for (int i = 0; i < heads; i++) {
+      scratch.rows()[i] = from + (long) i * cache.headDim() * Float.BYTES;
+    }
+    for (int block = 0; block < blocks; ) {
+      int strips = equallySpaced(keys, block, blocks);
+      long step = strips > 1 ? keys[block + 1] - keys[block] : 0;
+      GroupProduct.multiply(
+          cache.type().format(),
+          cache.layer(layer),
+          keys[block],
+          step,
+          strips,
+          cache.headDim(),
+          queries,
+          heads,
+          scratch);
+      for (int s = 0; s < strips; s++) {
+        for (int i = 0; i < heads; i++) {
+          long at = to + (long) (block + s) * SCORE_BLOCK_BYTES + (long) i * SCORE_BYTES;
+          long sums = i * StripProduct.ROW_BYTES + (long) s * SCORE_BYTES;
+          scale(scratch.sums(), sums, scale, scores, at);
+        }
+      }
+      block += strips;
+    }
+  }
+
+  /**
+   * How many blocks, 1, 2 or 4, can be taken as strips at equal distances, as neighbours in memory
+   * can.
+   */
+  private static int equallySpaced(long[] keys, int block, int end) {
+    if (block + 1 >= end) {
+      return 1;
+    }
+    long step = keys[block + 1] - keys[block];
+    for (int i = 2; i < PackedMatrix.GROUP_STRIPS; i++) {
+      if (block + i >= end || keys[block + i] != keys[block] + i * step) {
+        return 2;
+      }
+    }
+    return PackedMatrix.GROUP_STRIPS;
+  }
+
+  private static void scale(
+      MemorySegment sums, long from, float scale, MemorySegment scores, long to) {
+    for (int lane = 0; lane < BLOCK; lane += Lanes.COUNT) {
+      long at = lane * (long) Float.BYTES;
+      FloatVector.fromMemorySegment(Lanes.FLOATS, sums, from + at, Lanes.ORDER)
+          .mul(scale)
+          .intoMemorySegment(scores, to + at, Lanes.ORDER);
+    }
+  }
+
+  @Override
+  public void addValues(
+      KvCache cache,
+      MemorySegment data,
+      long[] values,
+      int firstBlock,
+      int blocks,
+      MemorySegment probabilities,
+      long from,
+      int heads,
+      MemorySegment sums,
+      Scratch scratch) {
+    WeightFormat format = cache.type().format();
+    long stripBytes = cache.valueStripBytes();
+    long sumsStride = SpanProducts.sumsStride(cache.headDim());
+    for (int block = 0; block < blocks; block++) {
+      for (int i = 0; i < heads; i++) {
+        scratch.rows()[i] = from + (long) block * SCORE_BLOCK_BYTES + (long) i * SCORE_BYTES;
+      }
+      for (int first = 0; first < cache.headDim(); first += PackedMatrix.GROUP_ROWS) {
+        int width = Math.min(PackedMatrix.GROUP_ROWS, cache.headDim() - first);
+        long strip = values[firstBlock + block] + first / BLOCK * stripBytes;
+        int strips = Math.ceilDiv(width, BLOCK);
+        GroupProduct.multiply(
+            format, data, strip, stripBytes, strips, BLOCK, probabilities, heads, scratch);
+        for (int i = 0; i < heads; i++) {
+          RowMath.add(
+              scratch.sums(), i * StripProduct.ROW_BYTES, sums, i * sumsStride + first * 4L, width);
+        }
+      }
+    }
+  }
+}

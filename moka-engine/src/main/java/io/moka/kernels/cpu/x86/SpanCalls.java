@@ -1,0 +1,157 @@
+package io.moka.kernels.cpu.x86;
+
+import io.moka.kernels.KvCache;
+import io.moka.kernels.cpu.SpanProducts;
+import io.moka.weights.PackedMatrix;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.util.Objects;
+
+/** The only way into {@link SpanFunctions}: checks first, as {@link Int8Calls} does. */
+final class SpanCalls {
+  private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
+  private static final MethodHandle CALL =
+      Linker.nativeLinker()
+          .downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD, WORD, WORD, WORD));
+
+  private SpanCalls() {}
+
+  /** Bytes that a call needs for its table. */
+  static long tableBytes(int blocks) {
+    return (blocks + 1L) * WORD.byteSize();
+  }
+
+  /**
+   * Scores of some blocks, as {@link SpanProducts#scores} says; those of one block more may be
+   * overwritten.
+   *
+   * @param functions of the type of the cache
+   * @param cache where the keys lie
+   * @param layer of the cache
+   * @param keys where each block's keys begin in the layer, in bytes
+   * @param blocks how many
+   * @param queries memory of the query heads
+   * @param from where the first begins, in bytes
+   * @param heads from 1 to 8
+   * @param scale what sums are multiplied by
+   * @param scores takes the result
+   * @param to where it begins, in bytes
+   * @param table memory of this thread, {@link #tableBytes}
+   */
+  static void scores(
+      SpanFunctions functions,
+      KvCache cache,
+      int layer,
+      long[] keys,
+      int blocks,
+      MemorySegment queries,
+      long from,
+      int heads,
+      float scale,
+      MemorySegment scores,
+      long to,
+      MemorySegment table) {
+    checkCounts(functions, cache, blocks, heads);
+    long keysBytes = PackedMatrix.stripBytes(cache.type().format(), cache.headDim());
+    fill(table, cache.layer(layer), keys, 0, blocks, keysBytes);
+    // blocks go in pairs: the last of an odd number is taken twice
+    table.set(WORD, blocks * WORD.byteSize(), table.get(WORD, (blocks - 1) * WORD.byteSize()));
+    long pairs = (blocks + 1) / 2;
+    long headBytes = (long) cache.headDim() * Float.BYTES;
+    long q = Int8Calls.address(queries, from, heads * headBytes);
+    long out =
+        Int8Calls.address(
+            Int8Calls.writable(scores), to, 2 * pairs * SpanProducts.SCORE_BLOCK_BYTES);
+    long columnPairs = cache.headDim() / 2;
+    long bits = Float.floatToRawIntBits(scale);
+    try {
+      CALL.invokeExact(
+          functions.scores()[heads - 1],
+          table.address(),
+          pairs,
+          q,
+          headBytes,
+          columnPairs,
+          out,
+          bits);
+    } catch (Throwable e) {
+      throw Int8Calls.unchecked(e);
+    }
+  }
+
+  /**
+   * Adds the values of some blocks, as {@link SpanProducts#addValues} says.
+   *
+   * @param functions of the type of the cache
+   * @param cache whose shape the values have
+   * @param data where they lie
+   * @param values where each block's values begin in it, in bytes
+   * @param firstBlock the first of these blocks to take
+   * @param blocks how many
+   * @param probabilities laid out as scores
+   * @param from where those of the first block begin, in bytes
+   * @param heads from 1 to 8
+   * @param sums what is added to
+   * @param table memory of this thread, {@link #tableBytes}
+   */
+  static void addValues(
+      SpanFunctions functions,
+      KvCache cache,
+      MemorySegment data,
+      long[] values,
+      int firstBlock,
+      int blocks,
+      MemorySegment probabilities,
+      long from,
+      int heads,
+      MemorySegment sums,
+      MemorySegment table) {
+    checkCounts(functions, cache, blocks, heads);
+    long strips = Math.ceilDiv(cache.headDim(), SpanProducts.BLOCK);
+    long stripBytes = cache.valueStripBytes();
+    fill(table, data, values, firstBlock, blocks, strips * stripBytes);
+    long p = Int8Calls.address(probabilities, from, blocks * (long) SpanProducts.SCORE_BLOCK_BYTES);
+    long stride = SpanProducts.sumsStride(cache.headDim());
+    long out = Int8Calls.address(Int8Calls.writable(sums), 0, heads * stride);
+    try {
+      CALL.invokeExact(
+          functions.values()[heads - 1],
+          table.address(),
+          (long) blocks,
+          p,
+          strips,
+          stripBytes,
+          out,
+          stride);
+    } catch (Throwable e) {
+      throw Int8Calls.unchecked(e);
+    }
+  }
+
+  private static void checkCounts(SpanFunctions functions, KvCache cache, int blocks, int heads) {
+    if (cache.type() != functions.type()) {
+      throw new IllegalArgumentException(
+          "a cache of " + cache.type() + " for functions of " + functions.type());
+    }
+    if (blocks < 1) {
+      throw new IllegalArgumentException(blocks + " blocks");
+    }
+    if (heads < 1 || heads > SpanProducts.MAX_HEADS) {
+      throw new IllegalArgumentException(heads + " heads; a call takes 1 to 8");
+    }
+  }
+
+  private static void fill(
+      MemorySegment table, MemorySegment data, long[] offsets, int first, int blocks, long bytes) {
+    Int8Calls.address(table, 0, tableBytes(blocks));
+    long base = Int8Calls.address(data, 0, data.byteSize());
+    for (int i = 0; i < blocks; i++) {
+      long offset = offsets[first + i];
+      Objects.checkFromIndexSize(offset, bytes, data.byteSize());
+      table.set(WORD, i * WORD.byteSize(), base + offset);
+    }
+  }
+}

@@ -1,0 +1,47 @@
+package io.moka.kernels.cpu.x86;
+
+import io.moka.kernels.KvType;
+import io.moka.kernels.cpu.SpanProducts;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The functions of attention over a cache of one type, for 1 to 8 query heads. Owns their code;
+ * closed when no call is under way.
+ *
+ * @param type of the cache
+ * @param memory holds the code
+ * @param scores for each number of heads
+ * @param values for each number of heads
+ */
+record SpanFunctions(KvType type, CodeMemory memory, MemorySegment[] scores, MemorySegment[] values)
+    implements AutoCloseable {
+  /** Writes and loads the functions for a type, if this processor can run them. */
+  static Availability<SpanFunctions> load(KvType type, CpuFeatures features) {
+    String missing = features.missing(CpuFeatures.FLOAT_512);
+    if (!missing.isEmpty()) {
+      return new Availability.Unavailable<>("the processor or the system lacks " + missing);
+    }
+    Assembler assembler = new Assembler();
+    int[] scores = new int[SpanProducts.MAX_HEADS];
+    int[] values = new int[SpanProducts.MAX_HEADS];
+    for (int heads = 1; heads <= SpanProducts.MAX_HEADS; heads++) {
+      assembler.align(64);
+      scores[heads - 1] = assembler.size();
+      SpanCode.emitScores(assembler, type.format(), heads);
+      assembler.align(64);
+      values[heads - 1] = assembler.size();
+      SpanCode.emitValues(assembler, type.format(), heads);
+    }
+    return switch (CodeMemory.load(assembler.toBytes())) {
+      case CodeMemory.Refused refused -> new Availability.Unavailable<>(refused.reason());
+      case CodeMemory.Loaded(CodeMemory memory) ->
+          new Availability.Ready<>(
+              new SpanFunctions(type, memory, memory.entries(scores), memory.entries(values)));
+    };
+  }
+
+  @Override
+  public void close() {
+    memory.close();
+  }
+}

@@ -1,0 +1,76 @@
+package io.moka.kernels.cpu.x86;
+
+import io.moka.kernels.KvCache;
+import io.moka.kernels.KvType;
+import io.moka.kernels.cpu.Scratch;
+import io.moka.kernels.cpu.SpanProducts;
+import java.lang.foreign.MemorySegment;
+import java.util.Map;
+
+/** The products of attention in machine code. */
+final class X86Spans implements SpanProducts {
+  private final Map<KvType, SpanFunctions> functions;
+
+  /**
+   * Products that call some functions.
+   *
+   * @param functions for every type; whoever made them closes them
+   */
+  X86Spans(Map<KvType, SpanFunctions> functions) {
+    this.functions = functions;
+  }
+
+  @Override
+  public void scores(
+      KvCache cache,
+      int layer,
+      long[] keys,
+      int blocks,
+      MemorySegment queries,
+      long from,
+      int heads,
+      float scale,
+      MemorySegment scores,
+      long to,
+      Scratch scratch) {
+    SpanCalls.scores(
+        functions.get(cache.type()),
+        cache,
+        layer,
+        keys,
+        blocks,
+        queries,
+        from,
+        heads,
+        scale,
+        scores,
+        to,
+        scratch.panel(SpanCalls.tableBytes(blocks)));
+  }
+
+  @Override
+  public void addValues(
+      KvCache cache,
+      MemorySegment data,
+      long[] values,
+      int firstBlock,
+      int blocks,
+      MemorySegment probabilities,
+      long from,
+      int heads,
+      MemorySegment sums,
+      Scratch scratch) {
+    SpanCalls.addValues(
+        functions.get(cache.type()),
+        cache,
+        data,
+        values,
+        firstBlock,
+        blocks,
+        probabilities,
+        from,
+        heads,
+        sums,
+        scratch.panel(SpanCalls.tableBytes(blocks)));
+  }
+}
