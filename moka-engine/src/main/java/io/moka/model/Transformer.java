@@ -12,6 +12,7 @@ import io.moka.kernels.KvType;
 import io.moka.kernels.Rows;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.Tensor;
+import io.moka.weights.WeightArena;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -93,7 +94,7 @@ public final class Transformer implements AutoCloseable {
   public static Transformer load(
       Checkpoint checkpoint, Kernels kernels, TransformerOptions options, DoubleConsumer progress) {
     MemoryNeed.check(checkpoint, options);
-    Arena arena = Arena.ofShared();
+    Arena arena = new WeightArena();
     try (WeightLoader loader =
         new WeightLoader(checkpoint, options, arena, kernels.threads(), progress)) {
       return new Transformer(checkpoint, kernels, options, arena, loader);

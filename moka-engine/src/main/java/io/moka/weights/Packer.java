@@ -14,6 +14,9 @@ public final class Packer {
   /** Words of a row that are turned at a time: one cache line. */
   private static final int BLOCK_WORDS = 16;
 
+  /** Of a packed matrix: a vector of 512 bits, and a cache line. */
+  private static final int ALIGNMENT = 64;
+
   /** Bytes of one word of all lanes of a strip. */
   private static final int STRIP_WORD_BYTES = PackedMatrix.STRIP_ROWS * Integer.BYTES;
 
@@ -88,7 +91,7 @@ public final class Packer {
    */
   public static PackedMatrix allocate(Arena arena, WeightFormat format, int rows, int columns) {
     long bytes = PackedMatrix.bytes(format, rows, columns);
-    return new PackedMatrix(format, rows, columns, NativeMemory.allocate(arena, bytes));
+    return new PackedMatrix(format, rows, columns, arena.allocate(bytes, ALIGNMENT));
   }
 
   private static void same(MatrixView first, MatrixView other) {

@@ -34,14 +34,14 @@ final class FloatGroupCode extends GroupCode {
 
   private final WeightFormat format;
 
-  private FloatGroupCode(Assembler assembler, WeightFormat format, int rows, int blocksAhead) {
-    super(assembler, rows, PackedMatrix.pairBytes(format), blocksAhead);
+  private FloatGroupCode(Assembler assembler, WeightFormat format, int rows, ReadPattern pattern) {
+    super(assembler, rows, PackedMatrix.pairBytes(format), pattern);
     this.format = format;
   }
 
-  /** Writes the function for a number of rows; it prefetches some pairs ahead. */
-  static void emit(Assembler assembler, WeightFormat format, int rows, int blocksAhead) {
-    new FloatGroupCode(assembler, format, rows, blocksAhead).function();
+  /** Writes the function for a number of rows. */
+  static void emit(Assembler assembler, WeightFormat format, int rows, ReadPattern pattern) {
+    new FloatGroupCode(assembler, format, rows, pattern).function();
   }
 
   private static Vec weight(int strip) {

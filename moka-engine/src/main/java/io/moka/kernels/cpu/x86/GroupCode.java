@@ -61,12 +61,12 @@ abstract class GroupCode {
   private final int blockBytes;
   private final int blocksAhead;
 
-  GroupCode(Assembler assembler, int rows, int blockBytes, int blocksAhead) {
+  GroupCode(Assembler assembler, int rows, int blockBytes, ReadPattern pattern) {
     this.assembler = assembler;
     this.rows = rows;
-    this.strips = Integer.highestOneBit(Math.min(STRIPS, SUMS / rows));
+    this.strips = Integer.highestOneBit(Math.min(pattern.strips(), SUMS / rows));
     this.blockBytes = blockBytes;
-    this.blocksAhead = blocksAhead;
+    this.blocksAhead = pattern.blocksAhead(blockBytes);
   }
 
   /** Before all passes: constants in registers. */
@@ -161,7 +161,7 @@ abstract class GroupCode {
     startPass();
     assembler.load(BLOCKS, BLOCKS_SLOT);
     assembler.move32(AHEAD, blocksAhead * blockBytes);
-    if (strips == STRIPS) {
+    if (strips == STRIPS && blocksAhead > 0) {
       fourStreams();
     } else {
       // what follows the strips is what the next pass reads
@@ -210,8 +210,11 @@ abstract class GroupCode {
     assembler.jump(Condition.NOT_EQUAL, next);
   }
 
-  /** Prefetches what lies ahead of some bytes of a strip that begin at its pointer. */
+  /** Prefetches, where the pattern says so, what lies ahead of some bytes of a strip that begin at its pointer. */
   final void prefetch(int strip, int bytes) {
+    if (blocksAhead == 0) {
+      return;
+    }
     for (int line = 0; line < bytes; line += VECTOR_BYTES) {
       assembler.prefetch(Assembler.Hint.T0, Mem.at(STRIP[strip], AHEAD, line));
     }

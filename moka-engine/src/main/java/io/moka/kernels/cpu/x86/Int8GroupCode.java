@@ -44,17 +44,17 @@ final class Int8GroupCode extends GroupCode {
   private final CodePlanes planes;
   private final BlockScales scales;
 
-  private Int8GroupCode(Assembler assembler, TileLayout layout, int rows, int blocksAhead) {
-    super(assembler, rows, layout.blockBytes(), blocksAhead);
+  private Int8GroupCode(Assembler assembler, TileLayout layout, int rows, ReadPattern pattern) {
+    super(assembler, rows, layout.blockBytes(), pattern);
     this.layout = layout;
     this.rec = ActivationRecord.of(layout);
     this.planes = new CodePlanes(assembler, layout, SPARE, dots);
     this.scales = new BlockScales(assembler, layout);
   }
 
-  /** Writes the function for a number of rows; it prefetches some blocks ahead. */
-  static void emit(Assembler assembler, TileLayout layout, int rows, int blocksAhead) {
-    new Int8GroupCode(assembler, layout, rows, blocksAhead).function();
+  /** Writes the function for a number of rows. */
+  static void emit(Assembler assembler, TileLayout layout, int rows, ReadPattern pattern) {
+    new Int8GroupCode(assembler, layout, rows, pattern).function();
   }
 
   private static Vec[] registers(int first, int count) {
