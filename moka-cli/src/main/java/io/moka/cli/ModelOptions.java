@@ -93,9 +93,10 @@ final class ModelOptions {
       paramLabel = "NAME",
       defaultValue = "auto",
       description =
-          "How precisely quantised weights take their inputs: exact (float32), int8 (8 bits with a"
-              + " scale for 32), or auto, which is int8. Float weights take float32 always."
-              + " Default: ${DEFAULT-VALUE}. [MOKA_ACTIVATIONS]")
+          "How precisely products take their inputs: exact (float32), int8 (for quantised weights:"
+              + " 8 bits with a scale for 32), bf16 (for BF16 weights: rounded to bf16, faster with"
+              + " AVX-512 BF16; for quantised ones as int8), or auto: int8 for quantised weights,"
+              + " exact for others. Default: ${DEFAULT-VALUE}. [MOKA_ACTIVATIONS]")
   private Activations activations = Activations.AUTO;
 
   @Option(
