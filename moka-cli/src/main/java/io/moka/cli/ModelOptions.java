@@ -4,6 +4,7 @@ import io.moka.LoadOptions;
 import io.moka.ModelException;
 import io.moka.Moka;
 import io.moka.checkpoint.Checkpoint;
+import io.moka.checkpoint.ModelTensors;
 import io.moka.checkpoint.ModelLocator;
 import io.moka.checkpoint.RandomCheckpoint;
 import io.moka.kernels.Activations;
@@ -168,6 +169,12 @@ final class ModelOptions {
     try (Progress progress = new Progress(environment, "loading")) {
       return OpenModel.load(checkpoint, kernels.open(threads(), activations), options, progress);
     }
+  }
+
+  /** Whether no input of a product with the model's weights is rounded. */
+  boolean multipliesInFloat32(Checkpoint checkpoint) {
+    return ModelTensors.of(checkpoint.config()).keySet().stream()
+        .noneMatch(key -> activations.rounds(checkpoint.describe(key).format()));
   }
 
   /** Threads that compute. */
