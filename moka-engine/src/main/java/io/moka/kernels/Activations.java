@@ -27,8 +27,8 @@ public enum Activations {
    * Quantised weights take {@link #INT8}, the others float32.
    *
    * <p>Whoever computes without flushing gets the same bits if no weight but zero is below {@link
-   * #LEAST_BF16}: every sum is then a multiple of 2^-126. If one is, each sum differs by rounding
-   * alone and by 2^-126 for each of its columns.
+   * #LEAST_BF16}: every sum is then a multiple of 2^-126. If one is, its sums differ by rounding
+   * and by up to 2^-126 (1 + |a|) for each column.
    */
   BF16;
 

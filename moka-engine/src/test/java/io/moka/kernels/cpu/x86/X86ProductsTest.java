@@ -44,7 +44,7 @@ class X86ProductsTest implements Bf16Contract {
   @Override
   public Kernels open(int threads, Activations activations) {
     X86Products products = products(threads, activations);
-    return new VectorKernels(threads, products, products::close);
+    return new VectorKernels(threads, products, products.spans(), products::close);
   }
 
   @Test
