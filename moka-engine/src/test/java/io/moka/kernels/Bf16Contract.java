@@ -59,7 +59,7 @@ public interface Bf16Contract extends KernelsUnderTest {
       PackedMatrix weights =
           TestWeights.matrix(arena, WeightFormat.BF16, outputs, columns, extreme, dice);
       MemorySegment bias = TestWeights.vector(arena, rows % 2 == 0 ? outputs : 0, dice);
-      Rows x = TestRows.random(arena, rows, columns, dice);
+      Rows x = rowsWithTies(arena, rows, columns, dice);
       Rows out = TestRows.guarded(arena, rows, outputs);
       kernels.matmul(x, weights, bias, rows, out);
       assertGuarded(out, rows, dice);
@@ -75,6 +75,20 @@ public interface Bf16Contract extends KernelsUnderTest {
       }
       assertSameBits(out, expected, rows, dice);
     }
+  }
+
+  /** One number in four lies in the middle of two of bf16. */
+  private static Rows rowsWithTies(Arena arena, int rows, int columns, Dice dice) {
+    Rows x = TestRows.random(arena, rows, columns, dice);
+    for (int row = 0; row < rows; row++) {
+      for (int i = 0; i < columns; i++) {
+        if (dice.below(4) == 0) {
+          int bits = Float.floatToRawIntBits(x.get(row, i));
+          x.set(row, i, Float.intBitsToFloat(bits & 0xFFFF_0000 | 0x8000));
+        }
+      }
+    }
+    return x;
   }
 
   @Test
