@@ -109,7 +109,13 @@ final class BenchCommand implements Runnable {
       }
       Roof roof = RoofProbe.measure(model.threads(), PROBE_BYTES);
       BenchReport report =
-          new BenchReport(environment, model.name(), WorkCount.of(checkpoint), roof, json);
+          new BenchReport(
+              environment,
+              model.name(),
+              WorkCount.of(checkpoint),
+              roof,
+              json,
+              model.multipliesInFloat32(checkpoint));
       for (TransformerOptions options : paths()) {
         time(checkpoint, options, report);
       }

@@ -22,18 +22,31 @@ final class BenchReport {
   private final WorkCount work;
   private final Roof roof;
   private final boolean json;
+  private final boolean exact;
   private final String row;
   private double largestBandwidth;
   private double largestFlops;
   private String path = "";
   private boolean headed;
 
-  BenchReport(Environment environment, String model, WorkCount work, Roof roof, boolean json) {
+  /**
+   * Begins a report.
+   *
+   * @param exact whether every product takes float32 inputs: none is then above the FMA peak
+   */
+  BenchReport(
+      Environment environment,
+      String model,
+      WorkCount work,
+      Roof roof,
+      boolean json,
+      boolean exact) {
     this.environment = environment;
     this.model = model;
     this.work = work;
     this.roof = roof;
     this.json = json;
+    this.exact = exact;
     this.row = "| %-" + modelWidth() + "s" + CELLS;
   }
 
@@ -76,7 +89,9 @@ final class BenchReport {
 
   void run(Benchmark.Run run) {
     largestBandwidth = Math.max(largestBandwidth, bandwidth(run));
-    largestFlops = Math.max(largestFlops, flops(run));
+    if (exact) {
+      largestFlops = Math.max(largestFlops, flops(run));
+    }
     if (!json) {
       return;
     }

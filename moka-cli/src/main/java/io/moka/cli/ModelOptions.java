@@ -5,6 +5,7 @@ import io.moka.ModelException;
 import io.moka.Moka;
 import io.moka.checkpoint.Checkpoint;
 import io.moka.checkpoint.ModelLocator;
+import io.moka.checkpoint.ModelTensors;
 import io.moka.checkpoint.RandomCheckpoint;
 import io.moka.kernels.Activations;
 import io.moka.kernels.KernelChoice;
@@ -93,9 +94,10 @@ final class ModelOptions {
       paramLabel = "NAME",
       defaultValue = "auto",
       description =
-          "How precisely quantised weights take their inputs: exact (float32), int8 (8 bits with a"
-              + " scale for 32), or auto, which is int8. Float weights take float32 always."
-              + " Default: ${DEFAULT-VALUE}. [MOKA_ACTIVATIONS]")
+          "How precisely products take their inputs: exact (float32), int8 (for quantised weights:"
+              + " 8 bits with a scale for 32), bf16 (for BF16 weights: rounded to bf16, faster with"
+              + " AVX-512 BF16; for quantised ones as int8), or auto: int8 for quantised weights,"
+              + " exact for others. Default: ${DEFAULT-VALUE}. [MOKA_ACTIVATIONS]")
   private Activations activations = Activations.AUTO;
 
   @Option(
@@ -167,6 +169,12 @@ final class ModelOptions {
     try (Progress progress = new Progress(environment, "loading")) {
       return OpenModel.load(checkpoint, kernels.open(threads(), activations), options, progress);
     }
+  }
+
+  /** Whether no input of a product with the model's weights is rounded. */
+  boolean multipliesInFloat32(Checkpoint checkpoint) {
+    return ModelTensors.of(checkpoint.config()).keySet().stream()
+        .noneMatch(key -> activations.rounds(checkpoint.describe(key).format()));
   }
 
   /** Threads that compute. */

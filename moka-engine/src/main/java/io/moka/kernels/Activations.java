@@ -17,7 +17,20 @@ public enum Activations {
    * a}, and where the format has offsets {@code acc = fma(offset, da * sum of a, acc)}. Float
    * weights take float32 all the same.
    */
-  INT8;
+  INT8,
+
+  /**
+   * For BF16 weights rounded to bf16, nearest even; below {@link #LEAST_BF16} they count as zero. A
+   * product then sums, over ascending pairs of columns and the odd one of a pair first, {@code acc
+   * = fma(w[odd], a[odd], acc); acc = fma(w[even], a[even], acc)} in float32, where numbers below
+   * 2^-126 are zeros on the way in and out. A last column without a partner is paired with zero.
+   * Quantised weights take {@link #INT8}, the others float32.
+   *
+   * <p>Whoever computes without flushing gets the same bits if no weight but zero is below {@link
+   * #LEAST_BF16}: every sum is then a multiple of 2^-126. If one is, its sums differ by rounding
+   * and by up to 2^-126 (1 + |a|) for each column.
+   */
+  BF16;
 
   /**
    * The largest magnitude of a block below which all of it counts as zeros: 127 over it would not
@@ -26,12 +39,55 @@ public enum Activations {
   public static final float LEAST = 0x1p-121f;
 
   /**
-   * Whether rows are rounded before they meet weights of a format.
+   * The magnitude below which bf16 activations count as zeros: their products with weights as large
+   * or larger are multiples of 2^-126. Far below whatever a model computes.
+   */
+  public static final float LEAST_BF16 = 0x1p-56f;
+
+  /**
+   * Whether rows are rounded to 8 bits before they meet weights of a format.
    *
    * @param format of the weights
    * @return true for int8
    */
   public boolean quantises(WeightFormat format) {
     return this != EXACT && format.isQuantised();
+  }
+
+  /**
+   * Whether rows are rounded to bf16 before they meet weights of a format.
+   *
+   * @param format of the weights
+   * @return true for bf16
+   */
+  public boolean roundsToBf16(WeightFormat format) {
+    return this == BF16 && format == WeightFormat.BF16;
+  }
+
+  /**
+   * Whether rows are rounded in any way before they meet weights of a format.
+   *
+   * @param format of the weights
+   * @return false where they stay float32
+   */
+  public boolean rounds(WeightFormat format) {
+    return quantises(format) || roundsToBf16(format);
+  }
+
+  /**
+   * A number as {@link #BF16} rounds it.
+   *
+   * @param x any; a NaN stays one
+   * @return the bits of a float whose lower half is zero
+   */
+  public static int bf16Bits(float x) {
+    int bits = Float.floatToRawIntBits(x);
+    if (Float.isNaN(x)) {
+      return (bits | 0x0040_0000) & 0xFFFF_0000;
+    }
+    if (Math.abs(x) < LEAST_BF16) {
+      return 0;
+    }
+    return bits + 0x7FFF + (bits >>> 16 & 1) & 0xFFFF_0000;
   }
 }

@@ -48,14 +48,6 @@ public interface QuantisedContract extends KernelsUnderTest {
     return activations == Activations.INT8 ? RoundedOracle::dot : QuantisedContract::exact;
   }
 
-  private static float[] row(Rows rows, int row) {
-    float[] copy = new float[rows.columns()];
-    for (int i = 0; i < copy.length; i++) {
-      copy[i] = rows.get(row, i);
-    }
-    return copy;
-  }
-
   @Test
   default void multipliesQuantisedMatricesBitForBit() {
     for (Activations activations : List.of(Activations.INT8, Activations.EXACT)) {
@@ -92,7 +84,7 @@ public interface QuantisedContract extends KernelsUnderTest {
       assertGuarded(out, rows, dice);
       Rows expected = TestRows.guarded(arena, rows, outputs);
       for (int row = 0; row < rows; row++) {
-        float[] values = row(x, row);
+        float[] values = TestRows.values(x, row);
         for (int output = 0; output < outputs; output++) {
           float sum = dot(activations).of(weights, output, values);
           float added =
@@ -117,7 +109,8 @@ public interface QuantisedContract extends KernelsUnderTest {
                 TestWeights.experts(arena, EXPERTS, format, Activation.SILU, hidden, width, dice);
             Rows x = TestRows.random(arena, rows, hidden, dice);
             RouterResult routing = TestWeights.routing(rows, EXPERTS, TOP_K, dice);
-            Rows expected = expertsByHand(arena, x, routing, experts.apart(), rows, activations);
+            Rows expected =
+                expertsByHand(arena, x, routing, experts.apart(), rows, dot(activations));
             for (int threads : threadCounts()) {
               try (Kernels kernels = open(threads, activations)) {
                 for (ExpertWeights weights : List.of(experts.joined(), experts.apart())) {
@@ -136,7 +129,7 @@ public interface QuantisedContract extends KernelsUnderTest {
     }
   }
 
-  private static Rows sparse(
+  static Rows sparse(
       Arena arena, Kernels kernels, Rows x, RouterResult routing, ExpertWeights experts, int rows) {
     Apart apart = (Apart) experts.gateUp();
     int choices = rows * routing.topK();
@@ -152,18 +145,12 @@ public interface QuantisedContract extends KernelsUnderTest {
     return out;
   }
 
-  private static Rows expertsByHand(
-      Arena arena,
-      Rows x,
-      RouterResult routing,
-      ExpertWeights experts,
-      int rows,
-      Activations activations) {
+  static Rows expertsByHand(
+      Arena arena, Rows x, RouterResult routing, ExpertWeights experts, int rows, Dot dot) {
     Apart apart = (Apart) experts.gateUp();
-    Dot dot = dot(activations);
     Rows out = TestRows.guarded(arena, rows, experts.hidden());
     for (int row = 0; row < rows; row++) {
-      float[] input = row(x, row);
+      float[] input = TestRows.values(x, row);
       float[] sums = new float[experts.hidden()];
       for (int rank : TestWeights.ranksByExpert(routing, row)) {
         int expert = routing.expert(row, rank);

@@ -122,6 +122,14 @@ final class TestRows {
     }
   }
 
+  static float[] values(Rows rows, int row) {
+    float[] values = new float[rows.columns()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = rows.get(row, i);
+    }
+    return values;
+  }
+
   static int[] bits(Rows rows, int row) {
     int[] bits = new int[rows.columns()];
     for (int i = 0; i < bits.length; i++) {

@@ -112,7 +112,7 @@ final class Compare implements Callable<Integer> {
   @Option(
       names = "--activations",
       defaultValue = "auto",
-      description = "Moka's inputs of quantised weights: exact or int8. Default: ${DEFAULT-VALUE}.")
+      description = "Moka's inputs of products: exact, int8 or bf16. Default: ${DEFAULT-VALUE}.")
   private Activations activations = Activations.AUTO;
 
   @Option(
@@ -268,7 +268,7 @@ final class Compare implements Callable<Integer> {
         engineCommand("moka", kernels.name(), activations.name(), kv.name()),
         false,
         activations.quantises(WeightFormat.Q8_0) ? "int8" : exact,
-        exact,
+        activations.roundsToBf16(WeightFormat.BF16) ? "bf16" : exact,
         kv.name().toLowerCase(Locale.ROOT));
   }
 

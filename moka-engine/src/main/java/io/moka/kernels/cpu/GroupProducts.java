@@ -8,10 +8,10 @@ import java.lang.foreign.MemorySegment;
  * The products of rows with groups of a packed matrix: the part of the kernels on a CPU that the
  * Vector API and machine code do each in their way. Everything else calls these.
  *
- * <p>Rows come in two forms: as floats, or rounded to 8 bits in <em>tiles</em> of a few rows, in
- * whatever order the products read them. A tile takes {@code rows * tileRowBytes}; rows that follow
- * each other lie in full tiles and a last smaller one. Nothing here allocates after the first call
- * with a size.
+ * <p>Rows come in two forms: as floats, or rounded in <em>tiles</em> of a few rows, in whatever
+ * order the products read them. A tile takes {@code rows * tileRowBytes}; rows that follow each
+ * other lie in full tiles and a last smaller one. Nothing here allocates after the first call with
+ * a size.
  */
 public interface GroupProducts {
   /** Rows that one call takes at most. */
@@ -46,7 +46,7 @@ public interface GroupProducts {
    * Bytes that a row takes in a tile.
    *
    * @param format of the weights that the tile will meet
-   * @param columns whole blocks
+   * @param columns columns of a row
    * @return the count, a multiple of 4
    */
   long tileRowBytes(WeightFormat format, int columns);
@@ -57,8 +57,8 @@ public interface GroupProducts {
    * @param format of the weights that the tile will meet
    * @param x memory of the row's floats
    * @param from where the first of these columns lies, in bytes
-   * @param firstBlock the first block of 32 columns
-   * @param blocks blocks of 32 columns
+   * @param firstColumn a multiple of 32
+   * @param count columns: a multiple of 32, or all to the end of the row
    * @param tiles memory of the tile
    * @param at where the tile begins, in bytes
    * @param row the row within the tile
@@ -69,8 +69,8 @@ public interface GroupProducts {
       WeightFormat format,
       MemorySegment x,
       long from,
-      int firstBlock,
-      int blocks,
+      int firstColumn,
+      int count,
       MemorySegment tiles,
       long at,
       int row,

@@ -28,6 +28,9 @@ public final class WorkerPool implements AutoCloseable {
 
   private static final int SPINS_BEFORE_YIELDING = 10_000;
 
+  /** Pieces that a thread takes at once: one that loses its core meanwhile keeps others waiting. */
+  private static final int LONGEST_RUN = 16;
+
   private final Worker[] workers;
 
   /**
@@ -114,13 +117,18 @@ public final class WorkerPool implements AutoCloseable {
     while (true) {
       long taken = ticket.get();
       int piece = (int) taken;
-      if (piece >= pieces) {
+      int end = pieces;
+      if (piece >= end) {
         return any;
       }
+      // a run of neighbours, which read memory on from each other; short towards the end
+      int count = Math.clamp((end - piece) / (2 * threads()), 1, LONGEST_RUN);
       // succeeds only while the job is the one that the bound belongs to
-      if (ticket.compareAndSet(taken, taken + 1)) {
+      if (ticket.compareAndSet(taken, taken + count)) {
         any = true;
-        runPiece(piece, worker);
+        for (int i = 0; i < count; i++) {
+          runPiece(piece + i, worker);
+        }
       }
     }
   }

@@ -12,7 +12,6 @@ import io.moka.weights.ExpertWeights.Joined;
 import io.moka.weights.JoinedMatrix;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.Packer;
-import io.moka.weights.TileLayout;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -215,7 +214,7 @@ final class ExpertJobs implements AutoCloseable {
           x.data(),
           x.offsetBytes(perChoice ? lists.choice(slot) : lists.row(slot)),
           0,
-          x.columns() / TileLayout.TILE_COLUMNS,
+          x.columns(),
           inputTiles.segment(),
           tile * products.tileRowBytes(format, x.columns()),
           slot - tile,
@@ -309,8 +308,8 @@ final class ExpertJobs implements AutoCloseable {
           downFormat,
           own.sums(),
           sums,
-          group,
-          1,
+          column,
+          width,
           hiddenTiles.segment(),
           tile * products.tileRowBytes(downFormat, experts.width()),
           slot - tile,

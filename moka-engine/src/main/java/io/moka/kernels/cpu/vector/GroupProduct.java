@@ -72,7 +72,8 @@ final class GroupProduct {
     }
   }
 
-  private static void multiplyTiles(
+  /** As above, for strips that are read as they lie. */
+  static void multiplyTiles(
       StripFormat format,
       MemorySegment weights,
       long strip,

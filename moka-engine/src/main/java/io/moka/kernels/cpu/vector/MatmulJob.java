@@ -5,7 +5,6 @@ import io.moka.kernels.cpu.GroupProducts;
 import io.moka.kernels.cpu.Scratch;
 import io.moka.kernels.cpu.WorkerPool;
 import io.moka.weights.PackedMatrix;
-import io.moka.weights.TileLayout;
 import java.lang.foreign.MemorySegment;
 
 /** out = x W^T + bias; a piece is one group of 64 outputs for up to 128 rows. */
@@ -62,7 +61,7 @@ final class MatmulJob implements WorkerPool.Job, AutoCloseable {
             x.data(),
             x.offsetBytes(first + i),
             0,
-            weights.columns() / TileLayout.TILE_COLUMNS,
+            weights.columns(),
             tiles.segment(),
             at,
             i,

@@ -37,11 +37,14 @@ final class StripProduct {
 
   /**
    * How strips hold their numbers: number = (word at pair * pairBytes + half * halfBytes, shifted
-   * left by {@code shift} in the first half) & mask, read as a float.
+   * left by {@code shift}, in the second half by {@code step} more) & mask, read as a float.
    */
-  record StripFormat(int pairBytes, int halfBytes, int shift, int mask) {
-    static final StripFormat F32 = new StripFormat(128, 64, 0, -1);
-    static final StripFormat BF16 = new StripFormat(64, 0, 16, 0xFFFF0000);
+  record StripFormat(int pairBytes, int halfBytes, int shift, int step, int mask) {
+    static final StripFormat F32 = new StripFormat(128, 64, 0, 0, -1);
+    static final StripFormat BF16 = new StripFormat(64, 0, 16, -16, 0xFFFF0000);
+
+    /** The odd column of a pair first: for rows whose pairs are swapped. */
+    static final StripFormat BF16_SWAPPED = new StripFormat(64, 0, 0, 16, 0xFFFF0000);
   }
 
   /**
@@ -161,6 +164,7 @@ final class StripProduct {
     int pairBytes = format.pairBytes();
     int halfBytes = format.halfBytes();
     int shift = format.shift();
+    int step = format.step();
     IntVector mask = IntVector.broadcast(INTS, format.mask());
     FloatVector sum00 = FloatVector.zero(FLOATS);
     FloatVector sum01 = FloatVector.zero(FLOATS);
@@ -181,7 +185,7 @@ final class StripProduct {
     for (int pair = 0; pair < pairs; pair++) {
       for (int half = 0; half < 2; half++) {
         long at = (long) pair * pairBytes + half * halfBytes;
-        int left = shift - shift * half;
+        int left = shift + step * half;
         long column = pair * 8L + half * 4L;
         FloatVector weight0 = decode(weights, w0 + at, left, mask);
         FloatVector weight1 = decode(weights, w1 + at, left, mask);
@@ -246,6 +250,7 @@ final class StripProduct {
     int pairBytes = format.pairBytes();
     int halfBytes = format.halfBytes();
     int shift = format.shift();
+    int step = format.step();
     IntVector mask = IntVector.broadcast(INTS, format.mask());
     FloatVector sum00 = FloatVector.zero(FLOATS);
     FloatVector sum01 = FloatVector.zero(FLOATS);
@@ -258,7 +263,7 @@ final class StripProduct {
     for (int pair = 0; pair < pairs; pair++) {
       for (int half = 0; half < 2; half++) {
         long at = (long) pair * pairBytes + half * halfBytes;
-        int left = shift - shift * half;
+        int left = shift + step * half;
         long column = pair * 8L + half * 4L;
         FloatVector weight0 = decode(weights, w0 + at, left, mask);
         FloatVector weight1 = decode(weights, w1 + at, left, mask);
@@ -305,6 +310,7 @@ final class StripProduct {
     int pairBytes = format.pairBytes();
     int halfBytes = format.halfBytes();
     int shift = format.shift();
+    int step = format.step();
     IntVector mask = IntVector.broadcast(INTS, format.mask());
     FloatVector sum00 = FloatVector.zero(FLOATS);
     FloatVector sum01 = FloatVector.zero(FLOATS);
@@ -325,7 +331,7 @@ final class StripProduct {
     for (int pair = 0; pair < pairs; pair++) {
       for (int half = 0; half < 2; half++) {
         long at = (long) pair * pairBytes + half * halfBytes;
-        int left = shift - shift * half;
+        int left = shift + step * half;
         long column = pair * 8L + half * 4L;
         FloatVector weight0 = decode(weights, w0 + at, left, mask);
         FloatVector weight1 = decode(weights, w1 + at, left, mask);
@@ -388,6 +394,7 @@ final class StripProduct {
     int pairBytes = format.pairBytes();
     int halfBytes = format.halfBytes();
     int shift = format.shift();
+    int step = format.step();
     IntVector mask = IntVector.broadcast(INTS, format.mask());
     FloatVector sum00 = FloatVector.zero(FLOATS);
     FloatVector sum01 = FloatVector.zero(FLOATS);
@@ -400,7 +407,7 @@ final class StripProduct {
     for (int pair = 0; pair < pairs; pair++) {
       for (int half = 0; half < 2; half++) {
         long at = (long) pair * pairBytes + half * halfBytes;
-        int left = shift - shift * half;
+        int left = shift + step * half;
         long column = pair * 8L + half * 4L;
         FloatVector weight0 = decode(weights, w0 + at, left, mask);
         FloatVector weight1 = decode(weights, w1 + at, left, mask);
@@ -444,6 +451,7 @@ final class StripProduct {
     int pairBytes = format.pairBytes();
     int halfBytes = format.halfBytes();
     int shift = format.shift();
+    int step = format.step();
     IntVector mask = IntVector.broadcast(INTS, format.mask());
     FloatVector sum00 = FloatVector.zero(FLOATS);
     FloatVector sum01 = FloatVector.zero(FLOATS);
@@ -452,7 +460,7 @@ final class StripProduct {
     for (int pair = 0; pair < pairs; pair++) {
       for (int half = 0; half < 2; half++) {
         long at = (long) pair * pairBytes + half * halfBytes;
-        int left = shift - shift * half;
+        int left = shift + step * half;
         long column = pair * 8L + half * 4L;
         FloatVector weight0 = decode(weights, w0 + at, left, mask);
         FloatVector weight1 = decode(weights, w1 + at, left, mask);

@@ -3,6 +3,7 @@ package io.moka.kernels.cpu.vector;
 import io.moka.kernels.Activations;
 import io.moka.kernels.cpu.GroupProducts;
 import io.moka.kernels.cpu.Scratch;
+import io.moka.kernels.cpu.vector.StripProduct.StripFormat;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.TileLayout;
 import io.moka.weights.WeightFormat;
@@ -33,7 +34,7 @@ public final class VectorProducts implements GroupProducts {
 
   @Override
   public boolean usesTiles(WeightFormat format) {
-    return activations.quantises(format);
+    return activations.rounds(format);
   }
 
   @Override
@@ -43,7 +44,7 @@ public final class VectorProducts implements GroupProducts {
 
   @Override
   public long tileRowBytes(WeightFormat format, int columns) {
-    return RoundedRow.bytes(columns);
+    return activations.roundsToBf16(format) ? Bf16Row.bytes(columns) : RoundedRow.bytes(columns);
   }
 
   @Override
@@ -51,17 +52,22 @@ public final class VectorProducts implements GroupProducts {
       WeightFormat format,
       MemorySegment x,
       long from,
-      int firstBlock,
-      int blocks,
+      int firstColumn,
+      int count,
       MemorySegment tiles,
       long at,
       int row,
       int rows,
       int columns) {
+    if (activations.roundsToBf16(format)) {
+      long first = at + row * Bf16Row.bytes(columns) + firstColumn * (long) Float.BYTES;
+      Bf16Row.round(x, from, count, tiles, first);
+      return;
+    }
     TileLayout layout = format.tiles().orElseThrow();
     boolean pairs = rows <= PAIR_ROWS && PairProduct.serves(layout);
-    long to = at + row * RoundedRow.bytes(columns) + (long) firstBlock * RoundedRow.BLOCK_BYTES;
-    for (int block = 0; block < blocks; block++) {
+    long to = at + row * RoundedRow.bytes(columns) + RoundedRow.bytes(firstColumn);
+    for (int i = 0; i < count; i += TileLayout.TILE_COLUMNS) {
       RoundedRow.round(x, from, tiles, to);
       if (pairs) {
         RoundedRow.pair(layout.low(), tiles, to);
@@ -80,6 +86,23 @@ public final class VectorProducts implements GroupProducts {
       long at,
       int count,
       Scratch scratch) {
+    if (activations.roundsToBf16(weights.format())) {
+      long rowBytes = Bf16Row.bytes(weights.columns());
+      for (int i = 0; i < count; i++) {
+        scratch.rows()[i] = at + i * rowBytes;
+      }
+      GroupProduct.multiplyTiles(
+          StripFormat.BF16_SWAPPED,
+          weights.data(),
+          strip,
+          weights.stripBytes(),
+          strips,
+          (weights.columns() + 1) / 2,
+          tiles,
+          count,
+          scratch);
+      return;
+    }
     TileLayout layout = weights.format().tiles().orElseThrow();
     MemorySegment sums = scratch.sums();
     RowMath.zero(sums, 0, count * PackedMatrix.GROUP_ROWS);

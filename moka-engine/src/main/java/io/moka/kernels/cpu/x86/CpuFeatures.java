@@ -57,6 +57,10 @@ record CpuFeatures(Set<Feature> present, int family, int model) {
           Feature.F16C,
           Feature.FMA);
 
+  /** What the kernels of 512 bits with dot products of bf16 need. */
+  static final Set<Feature> BF16_512 =
+      Set.of(Feature.AVX512F, Feature.AVX512VL, Feature.AVX512_BF16);
+
   /** Registers of a leaf of cpuid. */
   record Leaf(int eax, int ebx, int ecx, int edx) {
     static final Leaf ABSENT = new Leaf(0, 0, 0, 0);

@@ -69,7 +69,7 @@ final class FloatCalls {
       Objects.checkFromIndexSize(offset, pairs * 2 * Float.BYTES, x.byteSize());
       table.set(WORD, 8L * i, offset);
     }
-    long ahead = next - strips + (functions.blocksAhead() - pairs) * pairBytes;
+    long ahead = next - strips + (functions.blocksAhead()[rows - 1] - pairs) * pairBytes;
     try {
       PRODUCT.invokeExact(
           functions.product(rows), strips, stripBytes, input, ahead, pairs, sums, starts);

@@ -9,12 +9,13 @@ import java.lang.foreign.MemorySegment;
  * when no call is under way.
  *
  * @param format of the weights
- * @param blocksAhead pairs of columns from where a strip is read to where it is prefetched
+ * @param blocksAhead for each number of rows, pairs of columns from where a strip is read to where
+ *     it is prefetched
  * @param memory holds the code
  * @param products for each number of rows
  */
 record FloatFunctions(
-    WeightFormat format, int blocksAhead, CodeMemory memory, MemorySegment[] products)
+    WeightFormat format, int[] blocksAhead, CodeMemory memory, MemorySegment[] products)
     implements AutoCloseable {
   /** Writes and loads the functions for a format, if this processor can run them. */
   static Availability<FloatFunctions> load(WeightFormat format, CpuFeatures features) {
@@ -22,13 +23,15 @@ record FloatFunctions(
     if (!missing.isEmpty()) {
       return new Availability.Unavailable<>("the processor or the system lacks " + missing);
     }
-    int blocksAhead = Int8Functions.AHEAD_BYTES / PackedMatrix.pairBytes(format);
     Assembler assembler = new Assembler();
     int[] products = new int[FloatGroupCode.MOST_ROWS];
+    int[] blocksAhead = new int[FloatGroupCode.MOST_ROWS];
     for (int rows = 1; rows <= products.length; rows++) {
       assembler.align(64);
       products[rows - 1] = assembler.size();
-      FloatGroupCode.emit(assembler, format, rows, blocksAhead);
+      ReadPattern pattern = ReadPattern.ofFloats(features, rows);
+      blocksAhead[rows - 1] = pattern.blocksAhead(PackedMatrix.pairBytes(format));
+      FloatGroupCode.emit(assembler, format, rows, pattern);
     }
     return switch (CodeMemory.load(assembler.toBytes())) {
       case CodeMemory.Refused refused -> new Availability.Unavailable<>(refused.reason());

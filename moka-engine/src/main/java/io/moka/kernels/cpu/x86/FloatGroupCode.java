@@ -59,7 +59,7 @@ final class FloatGroupCode extends GroupCode {
   @Override
   void startPass() {
     assembler.load(OFFSET, INPUT_SLOT);
-    assembler.load(BLOCKS, stackArgument());
+    assembler.load(BLOCKS, stackArgument(0));
     for (int row = 0; row < rows; row++) {
       assembler.load(ROW[row], Mem.at(BLOCKS, 8 * row));
       assembler.alu(Alu.ADD, ROW[row], OFFSET);

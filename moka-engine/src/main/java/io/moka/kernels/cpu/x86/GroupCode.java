@@ -14,12 +14,12 @@ import io.moka.weights.PackedMatrix;
  *   weights     the first strip of the group; the others follow at stripBytes
  *   input       what the subclass reads
  *   next        bytes from where the last blocks are read to what should be prefetched then
- *   blocks      blocks of a strip, at least 1
+ *   blocks      blocks of a strip
  *   out         for each row 64 floats, row after row
  *
  * for each pass over 4, 2 or 1 strips            as many as there are registers for sums
  *   sums = 0
- *   for each block: the subclass adds to the sums
+ *   for each block, and the rest: the subclass adds to the sums
  *   store the sums
  * </pre>
  *
@@ -33,7 +33,7 @@ abstract class GroupCode {
   static final int STRIPS = PackedMatrix.GROUP_STRIPS;
   static final int VECTOR_BYTES = 64;
 
-  /** Sums that stay in registers, zmm0 to zmm15. */
+  /** Sums that stay in registers, zmm0 to zmm15, where a subclass has no room for more. */
   private static final int SUMS = 16;
 
   static final Gp[] STRIP = {Gp.RDI, Gp.RSI, Gp.R10, Gp.R11};
@@ -48,7 +48,7 @@ abstract class GroupCode {
   private static final Mem BASE_SLOT = slot(0);
   private static final Mem STRIDE_SLOT = slot(1);
   static final Mem INPUT_SLOT = slot(2);
-  private static final Mem NEXT_SLOT = slot(3);
+  static final Mem NEXT_SLOT = slot(3);
   private static final Mem BLOCKS_SLOT = slot(4);
   private static final Mem OUT_SLOT = slot(5);
   private static final Mem LAST_BLOCKS_SLOT = slot(6);
@@ -62,11 +62,20 @@ abstract class GroupCode {
   private final int blocksAhead;
 
   GroupCode(Assembler assembler, int rows, int blockBytes, ReadPattern pattern) {
+    this(assembler, rows, SUMS, blockBytes, pattern);
+  }
+
+  GroupCode(Assembler assembler, int rows, int mostSums, int blockBytes, ReadPattern pattern) {
     this.assembler = assembler;
     this.rows = rows;
-    this.strips = Integer.highestOneBit(Math.min(pattern.strips(), SUMS / rows));
+    this.strips = Math.min(pattern.strips(), strips(rows, mostSums));
     this.blockBytes = blockBytes;
     this.blocksAhead = pattern.blocksAhead(blockBytes);
+  }
+
+  /** Strips of a pass that there are registers for. */
+  static int strips(int rows, int mostSums) {
+    return Integer.highestOneBit(Math.min(STRIPS, mostSums / rows));
   }
 
   /** Before all passes: constants in registers. */
@@ -78,6 +87,9 @@ abstract class GroupCode {
   /** One block of each strip: adds to the sums, and moves STRIP and the input on. */
   abstract void block();
 
+  /** What follows the last whole block of each strip, where there may be something. */
+  void rest() {}
+
   final Vec sum(int strip, int row) {
     return Vec.zmm(strip * rows + row);
   }
@@ -87,10 +99,10 @@ abstract class GroupCode {
     return Mem.at(Gp.RSP, strip * 2 * VECTOR_BYTES);
   }
 
-  /** The first argument that is not in a register. */
-  static Mem stackArgument() {
+  /** An argument that is not in a register, from 0. */
+  static Mem stackArgument(int index) {
     // above the saved RBP and the return address
-    return Mem.at(Gp.RBP, 16);
+    return Mem.at(Gp.RBP, 16 + 8 * index);
   }
 
   private static Mem slot(int index) {
@@ -165,8 +177,13 @@ abstract class GroupCode {
       fourStreams();
     } else {
       // what follows the strips is what the next pass reads
+      Label end = new Label();
+      assembler.alu(Alu.CMP, BLOCKS, 0);
+      assembler.jump(Condition.EQUAL, end);
       blocks();
+      assembler.bind(end);
     }
+    rest();
     assembler.load(TEMPORARY, OUT_SLOT);
     for (int row = 0; row < rows; row++) {
       for (int s = 0; s < strips; s++) {

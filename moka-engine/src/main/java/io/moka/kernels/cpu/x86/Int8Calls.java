@@ -151,7 +151,7 @@ final class Int8Calls {
     long strips = address(weights, group, PackedMatrix.GROUP_STRIPS * stripBytes);
     long records = address(panel, at, functions.rec().panelBytes(columns, rows));
     long sums = address(writable(out), to, rows * SUM_BYTES);
-    long ahead = next - strips + (functions.blocksAhead() - blocks) * layout.blockBytes();
+    long ahead = next - strips + (functions.blocksAhead()[rows - 1] - blocks) * layout.blockBytes();
     try {
       PRODUCT.invokeExact(
           functions.product(rows), strips, stripBytes, records, ahead, blocks, sums);

@@ -9,7 +9,8 @@ import java.lang.foreign.MemorySegment;
  *
  * @param layout of the weights
  * @param rec how rows lie in panels
- * @param blocksAhead blocks from where a strip is read to where it is prefetched
+ * @param blocksAhead for each number of rows, blocks from where a strip is read to where it is
+ *     prefetched
  * @param memory holds the code
  * @param quantise from floats into a panel
  * @param copy from a row alone into a panel
@@ -18,37 +19,32 @@ import java.lang.foreign.MemorySegment;
 record Int8Functions(
     TileLayout layout,
     ActivationRecord rec,
-    int blocksAhead,
+    int[] blocksAhead,
     CodeMemory memory,
     MemorySegment quantise,
     MemorySegment copy,
     MemorySegment[] products)
     implements AutoCloseable {
-  /** Bytes from where a strip is read to where it is prefetched. */
-  static final int AHEAD_BYTES = 3072;
-
   /** Writes and loads the functions for a layout, if this processor can run them. */
   static Availability<Int8Functions> load(TileLayout layout, CpuFeatures features) {
-    return load(layout, features, AHEAD_BYTES);
-  }
-
-  static Availability<Int8Functions> load(TileLayout layout, CpuFeatures features, int aheadBytes) {
     String missing = features.missing(CpuFeatures.VNNI_512);
     if (!missing.isEmpty()) {
       return new Availability.Unavailable<>("the processor or the system lacks " + missing);
     }
     ActivationRecord rec = ActivationRecord.of(layout);
-    int blocksAhead = Math.max(1, aheadBytes / layout.blockBytes());
     Assembler assembler = new Assembler();
     QuantiseCode.emit(assembler, rec);
     assembler.align(64);
     int copy = assembler.size();
     QuantiseCode.emitCopy(assembler, rec);
     int[] products = new int[GroupCode.MAX_ROWS];
+    int[] blocksAhead = new int[GroupCode.MAX_ROWS];
     for (int rows = 1; rows <= products.length; rows++) {
       assembler.align(64);
       products[rows - 1] = assembler.size();
-      Int8GroupCode.emit(assembler, layout, rows, blocksAhead);
+      ReadPattern pattern = ReadPattern.ofInt8(features, rows);
+      blocksAhead[rows - 1] = pattern.blocksAhead(layout.blockBytes());
+      Int8GroupCode.emit(assembler, layout, rows, pattern);
     }
     return switch (CodeMemory.load(assembler.toBytes())) {
       case CodeMemory.Refused refused -> new Availability.Unavailable<>(refused.reason());

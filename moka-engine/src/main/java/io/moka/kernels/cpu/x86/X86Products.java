@@ -23,9 +23,15 @@ public final class X86Products implements GroupProducts, AutoCloseable {
   private final Map<WeightFormat, FloatFunctions> floats = new EnumMap<>(WeightFormat.class);
   private final Map<KvType, SpanFunctions> spans = new EnumMap<>(KvType.class);
 
-  private X86Products(Activations activations, GroupProducts rest) {
+  /** For BF16 where rows are rounded to it, and the processor multiplies it. */
+  private final Map<WeightFormat, Bf16Functions> bf16 = new EnumMap<>(WeightFormat.class);
+
+  private final int threads;
+
+  private X86Products(Activations activations, GroupProducts rest, int threads) {
     this.activations = activations;
     this.rest = rest;
+    this.threads = threads;
   }
 
   /** What became of an attempt to use machine code. */
@@ -50,21 +56,25 @@ public final class X86Products implements GroupProducts, AutoCloseable {
    *
    * @param activations which rows are rounded
    * @param rest takes the formats and rows that have no machine code
+   * @param threads threads that will call, each taking the next group of a matrix in turn
    * @return the products, or why there are none
    */
-  public static Attempt open(Activations activations, GroupProducts rest) {
+  public static Attempt open(Activations activations, GroupProducts rest, int threads) {
     return switch (CpuFeatures.detect()) {
       case CpuFeatures.Unknown(String reason) -> new Refused(reason);
-      case CpuFeatures.Found(CpuFeatures features) -> {
-        X86Products products = new X86Products(activations, rest);
-        Optional<String> refusal = products.load(features);
-        if (refusal.isPresent()) {
-          products.close();
-          yield new Refused(refusal.get());
-        }
-        yield new Ready(products);
-      }
+      case CpuFeatures.Found(CpuFeatures features) -> open(activations, rest, threads, features);
     };
+  }
+
+  static Attempt open(
+      Activations activations, GroupProducts rest, int threads, CpuFeatures features) {
+    X86Products products = new X86Products(activations, rest, threads);
+    Optional<String> refusal = products.load(features);
+    if (refusal.isPresent()) {
+      products.close();
+      return new Refused(refusal.get());
+    }
+    return new Ready(products);
   }
 
   /** Writes the functions of all formats; answers why one of them could not be had. */
@@ -76,6 +86,10 @@ public final class X86Products implements GroupProducts, AutoCloseable {
           case Availability.Unavailable(String reason) -> {
             return Optional.of(reason);
           }
+        }
+        if (activations.roundsToBf16(format)
+            && Bf16Functions.load(features) instanceof Availability.Ready(Bf16Functions ready)) {
+          bf16.put(format, ready);
         }
       } else if (activations.quantises(format)) {
         switch (Int8Functions.load(format.tiles().orElseThrow(), features)) {
@@ -108,12 +122,12 @@ public final class X86Products implements GroupProducts, AutoCloseable {
 
   @Override
   public String description() {
-    return "x86 machine code, AVX-512 VNNI";
+    return "x86 machine code, AVX-512 VNNI" + (bf16.isEmpty() ? "" : " and BF16");
   }
 
   @Override
   public boolean usesTiles(WeightFormat format) {
-    return activations.quantises(format);
+    return activations.rounds(format);
   }
 
   @Override
@@ -123,6 +137,9 @@ public final class X86Products implements GroupProducts, AutoCloseable {
 
   @Override
   public long tileRowBytes(WeightFormat format, int columns) {
+    if (bf16.containsKey(format)) {
+      return Bf16Calls.panelBytes(columns, 1);
+    }
     Int8Functions own = functions.get(format);
     return own == null ? rest.tileRowBytes(format, columns) : own.rec().panelBytes(columns, 1);
   }
@@ -132,17 +149,24 @@ public final class X86Products implements GroupProducts, AutoCloseable {
       WeightFormat format,
       MemorySegment x,
       long from,
-      int firstBlock,
-      int blocks,
+      int firstColumn,
+      int count,
       MemorySegment tiles,
       long at,
       int row,
       int rows,
       int columns) {
+    Bf16Functions rounded = bf16.get(format);
+    if (rounded != null) {
+      Bf16Calls.round(rounded, x, from, firstColumn, count, tiles, at, row, rows);
+      return;
+    }
     Int8Functions own = functions.get(format);
     if (own == null) {
-      rest.quantise(format, x, from, firstBlock, blocks, tiles, at, row, rows, columns);
+      rest.quantise(format, x, from, firstColumn, count, tiles, at, row, rows, columns);
     } else {
+      int firstBlock = firstColumn / ActivationRecord.COLUMNS;
+      int blocks = count / ActivationRecord.COLUMNS;
       Int8Calls.quantise(own, x, from, firstBlock, blocks, tiles, at, row, rows);
     }
   }
@@ -156,6 +180,10 @@ public final class X86Products implements GroupProducts, AutoCloseable {
       long at,
       int count,
       Scratch scratch) {
+    if (bf16.containsKey(weights.format())) {
+      multiplyBf16(weights, strip, tiles, at, count, scratch);
+      return;
+    }
     Int8Functions own = functions.get(weights.format());
     if (own == null) {
       rest.multiplyTiles(weights, strip, strips, tiles, at, count, scratch);
@@ -175,6 +203,32 @@ public final class X86Products implements GroupProducts, AutoCloseable {
           tiles,
           at + first * rowBytes,
           rows,
+          scratch.sums(),
+          first * SUM_BYTES);
+    }
+  }
+
+  private void multiplyBf16(
+      PackedMatrix weights, long strip, MemorySegment tiles, long at, int count, Scratch scratch) {
+    int columns = weights.columns();
+    long rowBytes = Bf16Calls.panelBytes(columns, 1);
+    // threads take groups in turn
+    long ahead = threads * PackedMatrix.GROUP_STRIPS * weights.stripBytes();
+    long next = weights.data().address() + strip + ahead;
+    int panels = Math.ceilDiv(count, GroupCode.MAX_ROWS);
+    for (int panel = 0; panel < panels; panel++) {
+      int first = panel * GroupCode.MAX_ROWS;
+      Bf16Calls.product(
+          bf16.get(weights.format()),
+          weights.data(),
+          strip,
+          columns,
+          next,
+          panel,
+          panels,
+          tiles,
+          at + first * rowBytes,
+          Math.min(GroupCode.MAX_ROWS, count - first),
           scratch.sums(),
           first * SUM_BYTES);
     }
@@ -215,5 +269,7 @@ public final class X86Products implements GroupProducts, AutoCloseable {
     floats.clear();
     spans.values().forEach(SpanFunctions::close);
     spans.clear();
+    bf16.values().forEach(Bf16Functions::close);
+    bf16.clear();
   }
 }

@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -27,6 +28,14 @@ class GuardPagesTest {
     Ended ended = run(format.name());
     assertThat(ended.status()).as(ended.output()).isZero();
     assertThat(ended.output()).contains(format.isQuantised() ? "128 products" : "96 products");
+  }
+
+  @Test
+  void productsOfRowsRoundedToBf16StayWithinTheirMemory() throws Exception {
+    Bf16CallsTest.functions().close();
+    Ended ended = run("rounded");
+    assertThat(ended.status()).as(ended.output()).isZero();
+    assertThat(ended.output()).contains("192 products");
   }
 
   @ParameterizedTest

@@ -19,15 +19,49 @@ final class GuardedRun {
       return;
     }
     CpuFeatures features = ((CpuFeatures.Found) CpuFeatures.detect()).features();
-    WeightFormat format = WeightFormat.valueOf(arguments[0]);
     int calls = 0;
     for (boolean atEnd : new boolean[] {true, false}) {
       calls +=
-          format.isQuantised()
-              ? quantised(format, features, atEnd)
-              : floats(format, features, atEnd);
+          arguments[0].equals("rounded")
+              ? bf16(features, atEnd)
+              : products(WeightFormat.valueOf(arguments[0]), features, atEnd);
     }
     System.out.println(calls + " products");
+  }
+
+  private static int products(WeightFormat format, CpuFeatures features, boolean atEnd) {
+    return format.isQuantised()
+        ? quantised(format, features, atEnd)
+        : floats(format, features, atEnd);
+  }
+
+  private static int bf16(CpuFeatures features, boolean atEnd) {
+    int calls = 0;
+    try (Bf16Functions functions =
+        ((Availability.Ready<Bf16Functions>) Bf16Functions.load(features)).value()) {
+      for (int columns : COLUMNS) {
+        for (int rows = 1; rows <= GroupCode.MAX_ROWS; rows++) {
+          bf16(functions, columns, rows, atEnd);
+          calls++;
+        }
+      }
+    }
+    return calls;
+  }
+
+  private static void bf16(Bf16Functions functions, int columns, int rows, boolean atEnd) {
+    try (GuardedArena arena = new GuardedArena(atEnd)) {
+      long strip = PackedMatrix.stripBytes(WeightFormat.BF16, columns);
+      MemorySegment weights = arena.allocate(PackedMatrix.GROUP_STRIPS * strip, 64);
+      MemorySegment x = arena.allocate(columns * 4L, 4);
+      MemorySegment panel = arena.allocate(Bf16Calls.panelBytes(columns, rows), 4);
+      MemorySegment out = arena.allocate(rows * Int8Calls.SUM_BYTES, 4);
+      for (int row = 0; row < rows; row++) {
+        Bf16Calls.round(functions, x, 0, 0, columns, panel, 0, row, rows);
+      }
+      long next = weights.address();
+      Bf16Calls.product(functions, weights, 0, columns, next, 1, 3, panel, 0, rows, out, 0);
+    }
   }
 
   private static int quantised(WeightFormat format, CpuFeatures features, boolean atEnd) {

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.moka.kernels.Activations;
 import io.moka.kernels.AllocationContract;
+import io.moka.kernels.Bf16Contract;
 import io.moka.kernels.KernelChoice;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KernelsContract;
@@ -12,7 +13,8 @@ import java.util.Optional;
 import org.junit.jupiter.api.BeforeAll;
 
 /** The contract of all kernels, on machine code. */
-class X86KernelsTest extends KernelsContract implements AllocationContract, QuantisedContract {
+class X86KernelsTest extends KernelsContract
+    implements AllocationContract, Bf16Contract, QuantisedContract {
   @BeforeAll
   static void needsMachineCode() {
     Optional<String> reason = KernelChoice.whyNoMachineCode();

@@ -1,0 +1,252 @@
+package io.moka.kernels.cpu.x86;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.moka.kernels.Activations;
+import io.moka.weights.Bf16Oracle;
+import io.moka.weights.PackedMatrix;
+import io.moka.weights.WeightFormat;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Set;
+import java.util.SplittableRandom;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Every number of rows against the definition, bit for bit, subnormal numbers included. */
+class Bf16CallsTest {
+  private static final int ROWS = GroupCode.MAX_ROWS;
+  private static final float UNTOUCHED = 12345f;
+
+  private final Arena arena = Arena.ofShared();
+
+  @AfterEach
+  void close() {
+    arena.close();
+  }
+
+  static Bf16Functions functions() {
+    CpuFeatures.Result detected = CpuFeatures.detect();
+    assumeTrue(detected instanceof CpuFeatures.Found, detected.toString());
+    Availability<Bf16Functions> result =
+        Bf16Functions.load(((CpuFeatures.Found) detected).features());
+    if (result instanceof Availability.Ready<Bf16Functions> ready) {
+      return ready.value();
+    }
+    return Assumptions.abort(result.toString());
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 7, 31, 32, 33, 64, 101, 333})
+  void productsEqualTheDefinition(int columns) {
+    try (Bf16Functions functions = functions()) {
+      // with exponents of every size, subnormal products and sums among them, and with usual ones
+      check(functions, columns, 126);
+      check(functions, columns, 6);
+    }
+  }
+
+  private void check(Bf16Functions functions, int columns, int exponents) {
+    SplittableRandom random = new SplittableRandom(columns);
+    int outputs = 2 * PackedMatrix.GROUP_ROWS;
+    PackedMatrix matrix = weights(outputs, columns, exponents, random);
+    float[][] x = new float[ROWS][columns];
+    float[][] expected = new float[ROWS][outputs];
+    for (int row = 0; row < ROWS; row++) {
+      for (int i = 0; i < columns; i++) {
+        x[row][i] = value(exponents, random);
+      }
+      for (int output = 0; output < outputs; output++) {
+        expected[row][output] = Bf16Oracle.dot(matrix, output, x[row]);
+      }
+    }
+    MemorySegment panel = arena.allocate(4 + Bf16Calls.panelBytes(columns, ROWS), 4);
+    MemorySegment out = arena.allocate((ROWS + 1) * Int8Calls.SUM_BYTES, 4);
+    for (int count = 1; count <= ROWS; count++) {
+      int first = ROWS - count;
+      for (int row = 0; row < count; row++) {
+        round(functions, x[first + row], panel, row, count, random);
+      }
+      for (int group = 0; group < 2; group++) {
+        for (long i = 0; i < out.byteSize(); i += 4) {
+          out.set(ValueLayout.JAVA_FLOAT, i, UNTOUCHED);
+        }
+        long at = group * PackedMatrix.GROUP_STRIPS * matrix.stripBytes();
+        long next = matrix.data().address();
+        int shares = 1 + random.nextInt(8);
+        int share = random.nextInt(shares);
+        Bf16Calls.product(
+            functions, matrix.data(), at, columns, next, share, shares, panel, 4, count, out, 0);
+        for (int i = 0; i < (ROWS + 1) * PackedMatrix.GROUP_ROWS; i++) {
+          int row = i / PackedMatrix.GROUP_ROWS;
+          int output = group * PackedMatrix.GROUP_ROWS + i % PackedMatrix.GROUP_ROWS;
+          float value = row < count ? expected[first + row][output] : UNTOUCHED;
+          float found = out.get(ValueLayout.JAVA_FLOAT, i * 4L);
+          if (Float.floatToIntBits(value) != Float.floatToIntBits(found)) {
+            assertThat(found)
+                .as("%d columns, %d rows, row %d, output %d", columns, count, row, output)
+                .isEqualTo(value);
+          }
+        }
+      }
+    }
+  }
+
+  /** In two parts, as the experts' hidden columns come; the same whole numbers of blocks. */
+  private void round(
+      Bf16Functions functions,
+      float[] x,
+      MemorySegment panel,
+      int row,
+      int rows,
+      SplittableRandom random) {
+    MemorySegment floats = arena.allocateFrom(ValueLayout.JAVA_FLOAT, x);
+    int first = Math.min(x.length, random.nextInt(3) * 32);
+    if (first > 0) {
+      Bf16Calls.round(functions, floats, 0, 0, first, panel, 4, row, rows);
+    }
+    if (first < x.length) {
+      int count = x.length - first;
+      Bf16Calls.round(functions, floats, first * 4L, first, count, panel, 4, row, rows);
+    }
+  }
+
+  private PackedMatrix weights(int outputs, int columns, int exponents, SplittableRandom random) {
+    MemorySegment data =
+        arena.allocate(PackedMatrix.bytes(WeightFormat.BF16, outputs, columns), 64);
+    PackedMatrix matrix = new PackedMatrix(WeightFormat.BF16, outputs, columns, data);
+    for (int row = 0; row < outputs; row++) {
+      for (int column = 0; column < columns; column++) {
+        long strip = row / PackedMatrix.STRIP_ROWS * matrix.stripBytes();
+        int lane = row % PackedMatrix.STRIP_ROWS;
+        long at = strip + PackedMatrix.elementOffset(WeightFormat.BF16, lane, column);
+        int bits = Float.floatToRawIntBits(value(exponents, random));
+        data.set(ValueLayout.JAVA_SHORT, at, (short) (bits >>> 16));
+      }
+    }
+    return matrix;
+  }
+
+  /** Of a magnitude from 2^-exponents to 2, sometimes subnormal or zero. */
+  private static float value(int exponents, SplittableRandom random) {
+    float value = (float) random.nextDouble(-2, 2);
+    return switch (random.nextInt(24)) {
+      case 0 -> 0;
+      case 1 -> value * 0x1p-127f;
+      default -> Math.scalb(value, -random.nextInt(exponents + 1));
+    };
+  }
+
+  @Test
+  void roundsAsTheDefinition() {
+    SplittableRandom random = new SplittableRandom(5);
+    float[] x = new float[1 << 14];
+    for (int i = 0; i < x.length; i++) {
+      // halves of the last place that stays are common
+      int bits = random.nextInt() & (random.nextBoolean() ? -1 : 0xFFFF8000);
+      x[i] = Float.isNaN(Float.intBitsToFloat(bits)) ? 0 : Float.intBitsToFloat(bits);
+    }
+    x[0] = Float.MAX_VALUE;
+    x[1] = -0x1p-56f;
+    x[2] = Math.nextDown(0x1p-56f);
+    x[3] = Float.NEGATIVE_INFINITY;
+    MemorySegment floats = arena.allocateFrom(ValueLayout.JAVA_FLOAT, x);
+    MemorySegment panel = arena.allocate(Bf16Calls.panelBytes(x.length, 1), 4);
+    try (Bf16Functions functions = functions()) {
+      Bf16Calls.round(functions, floats, 0, 0, x.length, panel, 0, 0, 1);
+    }
+    for (int i = 0; i < x.length; i++) {
+      int expected = Float.floatToRawIntBits(Bf16Oracle.round(x[i]));
+      assertThat(panel.getAtIndex(ValueLayout.JAVA_SHORT, i) << 16)
+          .as("%s", x[i])
+          .isEqualTo(expected);
+      assertThat(Activations.bf16Bits(x[i])).as("%s", x[i]).isEqualTo(expected);
+    }
+  }
+
+  /** What machine code would not notice. */
+  @Test
+  void refusesWhatDoesNotFit() {
+    try (Bf16Functions functions = functions()) {
+      long group = PackedMatrix.GROUP_STRIPS * PackedMatrix.stripBytes(WeightFormat.BF16, 33);
+      MemorySegment w = arena.allocate(group, 64);
+      MemorySegment panel = arena.allocate(Bf16Calls.panelBytes(33, 2), 4);
+      MemorySegment x = arena.allocate(33 * 4, 4);
+      MemorySegment out = arena.allocate(2 * Int8Calls.SUM_BYTES, 4);
+      MemorySegment sealed = out.asReadOnly();
+      MemorySegment heap = MemorySegment.ofArray(new long[(int) group / 8]);
+      Bf16Calls.product(functions, w, 0, 33, 0, 0, 1, panel, 0, 2, out, 0);
+      Bf16Calls.round(functions, x, 0, 0, 33, panel, 0, 1, 2);
+      assertOutOfBounds(
+          () -> Bf16Calls.product(functions, w, 64, 33, 0, 0, 1, panel, 0, 2, out, 0),
+          () -> Bf16Calls.product(functions, w, -64, 33, 0, 0, 1, panel, 0, 2, out, 0),
+          () -> Bf16Calls.product(functions, w, 0, 35, 0, 0, 1, panel, 0, 2, out, 0),
+          () -> Bf16Calls.product(functions, w, 0, 33, 0, 0, 1, panel, 0, 3, out, 0),
+          () -> Bf16Calls.product(functions, w, 0, 33, 0, 0, 1, panel, 4, 2, out, 0),
+          () -> Bf16Calls.product(functions, w, 0, 33, 0, 0, 1, panel, 0, 2, out, 4),
+          () -> Bf16Calls.product(functions, w, 0, 33, 0, 1, 1, panel, 0, 2, out, 0),
+          () -> Bf16Calls.round(functions, x, 4, 0, 33, panel, 0, 0, 2),
+          () -> Bf16Calls.round(functions, x, 0, 32, 33, panel, 0, 0, 2),
+          () -> Bf16Calls.round(functions, x, 0, 0, 33, panel, 4, 0, 2),
+          () -> Bf16Calls.round(functions, x, 0, 0, 33, panel, 0, 2, 2),
+          () -> Bf16Calls.round(functions, x, 0, 0, 33, panel, 0, 0, 3));
+      assertRefused(
+          () -> Bf16Calls.product(functions, w, 0, 33, 0, 0, 1, panel, 0, 0, out, 0),
+          () -> Bf16Calls.product(functions, w, 0, 33, 0, 0, 1, panel, 0, 17, out, 0),
+          () -> Bf16Calls.product(functions, w, 0, 0, 0, 0, 1, panel, 0, 2, out, 0),
+          () -> Bf16Calls.product(functions, w, 0, 33, 0, 0, 1, panel, 0, 2, sealed, 0),
+          () -> Bf16Calls.product(functions, heap, 0, 33, 0, 0, 1, panel, 0, 2, out, 0),
+          () -> Bf16Calls.round(functions, x, 0, 16, 2, panel, 0, 0, 2),
+          () -> Bf16Calls.round(functions, x, 0, -32, 2, panel, 0, 0, 2),
+          () -> Bf16Calls.round(functions, x, 0, 0, 0, panel, 0, 0, 2),
+          () -> Bf16Calls.round(functions, x, 0, 0, 33, panel.asReadOnly(), 0, 0, 2),
+          () -> Bf16Calls.round(functions, x, 0, 0, 33, panel, 0, 0, 17));
+    }
+  }
+
+  @Test
+  void refusesMemoryAndFunctionsThatAreGone() {
+    Bf16Functions functions = functions();
+    Arena gone = Arena.ofShared();
+    MemorySegment old = gone.allocate(1024, 64);
+    gone.close();
+    MemorySegment w = arena.allocate(1024, 64);
+    MemorySegment panel = arena.allocate(64, 4);
+    MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
+    assertThatIllegalStateException()
+        .isThrownBy(() -> Bf16Calls.product(functions, old, 0, 8, 0, 0, 1, panel, 0, 1, out, 0));
+    functions.close();
+    assertThatIllegalStateException()
+        .isThrownBy(() -> Bf16Calls.product(functions, w, 0, 8, 0, 0, 1, panel, 0, 1, out, 0));
+  }
+
+  @Test
+  void saysWhatTheProcessorLacks() {
+    CpuFeatures old = new CpuFeatures(Set.of(CpuFeatures.Feature.AVX512F), 6, 85);
+    assertThat(Bf16Functions.load(old))
+        .isEqualTo(
+            new Availability.Unavailable<>(
+                "the processor or the system lacks AVX512VL, AVX512_BF16"));
+  }
+
+  private static void assertOutOfBounds(ThrowingCallable... calls) {
+    for (ThrowingCallable call : calls) {
+      assertThatThrownBy(call).isInstanceOf(IndexOutOfBoundsException.class);
+    }
+  }
+
+  private static void assertRefused(ThrowingCallable... calls) {
+    for (ThrowingCallable call : calls) {
+      assertThatIllegalArgumentException().isThrownBy(call);
+    }
+  }
+}
