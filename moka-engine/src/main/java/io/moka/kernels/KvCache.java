@@ -4,6 +4,7 @@ import io.moka.weights.NativeMemory;
 import io.moka.weights.PackedMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /**
  * Keys and values of all sequences, in blocks of 16 positions that sequences share out among
@@ -24,6 +25,8 @@ import java.lang.foreign.MemorySegment;
 public final class KvCache implements AutoCloseable {
   /** Positions of a block. */
   public static final int BLOCK_TOKENS = 16;
+
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
   private final Arena arena;
   private final MemorySegment[] layers;
@@ -191,6 +194,54 @@ public final class KvCache implements AutoCloseable {
     return valuesOffset(block, head)
         + dimension / PackedMatrix.STRIP_ROWS * valueStripBytes()
         + PackedMatrix.elementOffset(type.format(), dimension % PackedMatrix.STRIP_ROWS, slot);
+  }
+
+  /**
+   * Stores a key and a value of one position and head, each [d].
+   *
+   * @param layer from 0
+   * @param block its id
+   * @param head key/value head from 0
+   * @param slot position within the block
+   * @param keys memory of the key
+   * @param keyFrom where it begins, in bytes
+   * @param values memory of the value
+   * @param valueFrom where it begins, in bytes
+   */
+  public void store(
+      int layer,
+      int block,
+      int head,
+      int slot,
+      MemorySegment keys,
+      long keyFrom,
+      MemorySegment values,
+      long valueFrom) {
+    MemorySegment data = layers[layer];
+    long key = keyOffset(block, head, slot, 0);
+    long value = valueOffset(block, head, slot, 0);
+    int pairBytes = PackedMatrix.pairBytes(type.format());
+    long stripBytes = valueStripBytes();
+    if (type == KvType.F32) {
+      for (int i = 0; i < headDim; i++) {
+        long at = key + (i / 2) * (long) pairBytes + i % 2 * (pairBytes / 2L);
+        data.set(FLOAT, at, keys.get(FLOAT, keyFrom + 4L * i));
+        long to = value + i / BLOCK_TOKENS * stripBytes + i % BLOCK_TOKENS * 4L;
+        data.set(FLOAT, to, values.get(FLOAT, valueFrom + 4L * i));
+      }
+      return;
+    }
+    for (int i = 0; i < headDim; i += 2) {
+      // a pair of dimensions is one word
+      int even = type.round(keys.get(FLOAT, keyFrom + 4L * i)) & 0xFFFF;
+      int odd = type.round(keys.get(FLOAT, keyFrom + 4L * i + 4)) << 16;
+      data.set(ValueLayout.JAVA_INT_UNALIGNED, key + (i / 2) * (long) pairBytes, even | odd);
+    }
+    for (int i = 0; i < headDim; i++) {
+      long to = value + i / BLOCK_TOKENS * stripBytes + i % BLOCK_TOKENS * 4L;
+      short bits = type.round(values.get(FLOAT, valueFrom + 4L * i));
+      data.set(ValueLayout.JAVA_SHORT_UNALIGNED, to, bits);
+    }
   }
 
   /**

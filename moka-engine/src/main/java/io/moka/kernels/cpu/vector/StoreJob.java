@@ -1,18 +1,18 @@
 package io.moka.kernels.cpu.vector;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 import io.moka.kernels.AttentionShape;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.Rows;
 import io.moka.kernels.Shapes;
 import io.moka.kernels.SlotMap;
 import io.moka.kernels.cpu.WorkerPool;
-import java.lang.foreign.MemorySegment;
 
-/** Writes keys and values into the cache; a piece is one row. */
+/** Writes keys and values into the cache; a piece is 16 rows, all heads of few or one of many. */
 final class StoreJob implements WorkerPool.Job {
   private static final int BLOCK = KvCache.BLOCK_TOKENS;
+
+  /** Below so many rows other threads would come too late. */
+  private static final int FEW_ROWS = 4;
 
   private final WorkerPool pool;
   private Rows keys;
@@ -21,6 +21,8 @@ final class StoreJob implements WorkerPool.Job {
   private int layer;
   private SlotMap slots;
   private AttentionShape shape;
+  private int count;
+  private int pieceHeads;
 
   StoreJob(WorkerPool pool) {
     this.pool = pool;
@@ -40,22 +42,31 @@ final class StoreJob implements WorkerPool.Job {
     layer = layerIndex;
     slots = slotMap;
     shape = attentionShape;
-    pool.run(rows, this);
+    count = rows;
+    // neighbours in a block share its cache lines, so one thread takes a head of all of them
+    pieceHeads = rows < FEW_ROWS ? shape.kvHeads() : 1;
+    pool.run(Math.ceilDiv(rows, BLOCK) * (shape.kvHeads() / pieceHeads), this);
   }
 
   @Override
-  public void run(int row, int worker) {
-    int position = slots.position(row);
-    int block = Shapes.block(slots, row, position / BLOCK, cache);
-    int slot = position % BLOCK;
-    MemorySegment data = cache.layer(layer);
-    for (int head = 0; head < shape.kvHeads(); head++) {
-      long at = (long) head * shape.headDim() * Float.BYTES;
-      for (int i = 0; i < shape.headDim(); i++) {
-        float key = keys.data().get(JAVA_FLOAT, keys.offsetBytes(row) + at + i * 4L);
-        float value = values.data().get(JAVA_FLOAT, values.offsetBytes(row) + at + i * 4L);
-        cache.type().put(data, cache.keyOffset(block, head, slot, i), key);
-        cache.type().put(data, cache.valueOffset(block, head, slot, i), value);
+  public void run(int piece, int worker) {
+    int pieces = shape.kvHeads() / pieceHeads;
+    int first = piece / pieces * BLOCK;
+    int head = piece % pieces * pieceHeads;
+    for (int row = first; row < Math.min(count, first + BLOCK); row++) {
+      int position = slots.position(row);
+      int block = Shapes.block(slots, row, position / BLOCK, cache);
+      for (int h = head; h < head + pieceHeads; h++) {
+        long at = (long) h * shape.headDim() * Float.BYTES;
+        cache.store(
+            layer,
+            block,
+            h,
+            position % BLOCK,
+            keys.data(),
+            keys.offsetBytes(row) + at,
+            values.data(),
+            values.offsetBytes(row) + at);
       }
     }
   }
