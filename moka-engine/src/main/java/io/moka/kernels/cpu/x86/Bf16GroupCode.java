@@ -22,15 +22,15 @@ import io.moka.kernels.cpu.x86.Assembler.Label;
  *   for each row, for each strip: sum += w.odd * x.odd; sum += w.even * x.even     two roundings
  * </pre>
  *
- * <p>With four strips memory is the limit, and the streams are read ahead of. With fewer, the
- * processor's own prefetching serves the strips, and the next group is brought in meanwhile, evenly
- * over the tiles of rows: else memory rests while later tiles read the group from the cache.
+ * <p>All streams are read ahead of. With fewer than four strips the next group is brought in as
+ * well, evenly over the tiles of rows: else memory rests while later tiles read the group from the
+ * cache.
  */
 final class Bf16GroupCode extends GroupCode {
   /** Pairs of columns in a block. */
   static final int BLOCK_PAIRS = 16;
 
-  /** Bytes of a block of a strip, in four registers of weights. */
+  /** Bytes of a block of a strip. */
   static final int BLOCK_BYTES = BLOCK_PAIRS * VECTOR_BYTES;
 
   /** Bytes of a row's record. */
@@ -107,9 +107,8 @@ final class Bf16GroupCode extends GroupCode {
     for (int s = 0; s < strips; s++) {
       Mem weights = Mem.at(STRIP[s], pair * VECTOR_BYTES);
       assembler.emit(Op.VMOVDQU32, weight(s), weights);
-      if (strips == STRIPS) {
-        assembler.prefetch(Hint.T0, Mem.at(STRIP[s], AHEAD, pair * VECTOR_BYTES));
-      } else {
+      assembler.prefetch(Hint.T0, Mem.at(STRIP[s], AHEAD, pair * VECTOR_BYTES));
+      if (strips < STRIPS) {
         assembler.prefetch(Hint.T1, Mem.at(NEXT, 0));
         assembler.alu(Alu.ADD, NEXT, STEP);
       }
