@@ -245,6 +245,46 @@ public final class KvCache implements AutoCloseable {
   }
 
   /**
+   * Copies the values of one block and head, with zeros in the slots that are not seen: what those
+   * hold, a NaN of an earlier sequence even, must not count.
+   *
+   * @param layer from 0
+   * @param values where they begin in the layer, in bytes
+   * @param first the first slot that is seen
+   * @param end the slot after the last
+   * @param target takes as many bytes as the values of a block and head have
+   */
+  public void copySeenValues(int layer, long values, int first, int end, MemorySegment target) {
+    int pairBytes = PackedMatrix.pairBytes(type.format());
+    long stripBytes = valueStripBytes();
+    long from = first / 2 * (long) pairBytes;
+    long to = Math.ceilDiv(end, 2) * (long) pairBytes;
+    for (long strip = 0; strip < target.byteSize(); strip += stripBytes) {
+      target.asSlice(strip, from).fill((byte) 0);
+      MemorySegment.copy(layers[layer], values + strip + from, target, strip + from, to - from);
+      target.asSlice(strip + to, stripBytes - to).fill((byte) 0);
+      if (first % 2 == 1) {
+        clearHalf(target, strip + from, 0, pairBytes);
+      }
+      if (end % 2 == 1) {
+        clearHalf(target, strip + to - pairBytes, 1, pairBytes);
+      }
+    }
+  }
+
+  /** Clears one of the two slots of a pair. */
+  private void clearHalf(MemorySegment target, long pair, int half, int pairBytes) {
+    if (type == KvType.F32) {
+      target.asSlice(pair + half * (pairBytes / 2), pairBytes / 2).fill((byte) 0);
+      return;
+    }
+    for (long at = pair; at < pair + pairBytes; at += Integer.BYTES) {
+      int both = target.get(ValueLayout.JAVA_INT_UNALIGNED, at);
+      target.set(ValueLayout.JAVA_INT_UNALIGNED, at, half == 0 ? both & ~0xFFFF : both & 0xFFFF);
+    }
+  }
+
+  /**
    * Copies a block in all layers.
    *
    * @param from the block to read

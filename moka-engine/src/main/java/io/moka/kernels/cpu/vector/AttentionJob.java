@@ -212,7 +212,7 @@ final class AttentionJob implements WorkerPool.Job {
       int count = 1;
       MemorySegment data = cache.layer(layer);
       if (from > 0 || to < BLOCK) {
-        copySeen(span.valueBlocks[done], from, to, span.values);
+        cache.copySeenValues(layer, span.valueBlocks[done], from, to, span.values);
         span.valueBlocks[done] = 0;
         data = span.values;
       } else {
@@ -231,22 +231,6 @@ final class AttentionJob implements WorkerPool.Job {
           span.sums,
           own);
       done += count;
-    }
-  }
-
-  /**
-   * Copies the values of a block, with zeros in its unseen slots: what they hold, a NaN of an
-   * earlier sequence even, must not count.
-   */
-  private void copySeen(long values, int first, int end, MemorySegment target) {
-    MemorySegment.copy(cache.layer(layer), values, target, 0, target.byteSize());
-    long origin = cache.valuesOffset(0, 0);
-    for (int slot = 0; slot < BLOCK; slot++) {
-      if (slot < first || slot >= end) {
-        for (int i = 0; i < shape.headDim(); i++) {
-          cache.type().put(target, cache.valueOffset(0, 0, slot, i) - origin, 0);
-        }
-      }
     }
   }
 
