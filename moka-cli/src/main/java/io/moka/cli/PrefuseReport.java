@@ -54,8 +54,7 @@ final class PrefuseReport {
         .println("errors: root mean square, relative to that of the numbers; mean and worst");
     environment
         .out()
-        .printf(
-            Locale.ROOT, LINE, "matrices", "from", "to", "tensors", "error", "worst");
+        .printf(Locale.ROOT, LINE, "matrices", "from", "to", "tensors", "error", "worst");
     for (TensorKey key : ModelTensors.of(source.config()).keySet()) {
       TensorInfo before = source.describe(key);
       if (before.shape().size() < 2 || key.part() == Part.ROUTER) {

@@ -15,9 +15,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Turns what a user calls a model into its folder, GGUF or packed file: a path, or {@code org/name}, {@code
- * org/name@revision} or {@code org/name:FILE.gguf} in the local Hugging Face cache as it lies.
- * Nothing is downloaded.
+ * Turns what a user calls a model into its folder, GGUF or packed file: a path, or {@code
+ * org/name}, {@code org/name@revision} or {@code org/name:FILE.gguf} in the local Hugging Face
+ * cache as it lies. Nothing is downloaded.
  */
 public final class ModelLocator {
   private static final String PART = "[A-Za-z0-9_][A-Za-z0-9._-]*";

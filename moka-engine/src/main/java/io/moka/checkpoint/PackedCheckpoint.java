@@ -41,8 +41,8 @@ public final class PackedCheckpoint implements Checkpoint {
     this.config =
         document(PackedFormat.CONFIG)
             .map(json -> ConfigReader.read(parse(json, PackedFormat.CONFIG), inside("config.json")))
-            .orElseThrow(() ->
-                PackedHead.damaged(file.toString(), "it holds no " + PackedFormat.CONFIG));
+            .orElseThrow(
+                () -> PackedHead.damaged(file.toString(), "it holds no " + PackedFormat.CONFIG));
     this.defaults =
         document(PackedFormat.GENERATION_CONFIG)
             .map(json ->

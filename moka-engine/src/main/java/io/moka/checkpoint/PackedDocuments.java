@@ -55,8 +55,8 @@ final class PackedDocuments {
   private static void addTokenizer(ModelFolder folder, Map<String, byte[]> documents) {
     for (String name : TOKENIZER_FILES) {
       Optional<Path> file = folder.find(name);
-      file.ifPresent(path ->
-          documents.put(name, JsonText.readBounded(path, PackedFormat.MAX_DOCUMENT_BYTES)));
+      file.ifPresent(
+          path -> documents.put(name, JsonText.readBounded(path, PackedFormat.MAX_DOCUMENT_BYTES)));
     }
   }
 

@@ -58,12 +58,16 @@ final class PackedFormat {
   static final String CONFIG = "config.json";
   static final String GENERATION_CONFIG = "generation_config.json";
 
-  /** The key-value pairs of the GGUF file that a model came from, as a GGUF file without tensors. */
+  /**
+   * The key-value pairs of the GGUF file that a model came from, as a GGUF file without tensors.
+   */
   static final String METADATA = "metadata.gguf";
 
   private PackedFormat() {}
 
-  /** Whether a path names a packed file: by its first bytes, or, damaged ones too, by its ending. */
+  /**
+   * Whether a path names a packed file: by its first bytes, or, damaged ones too, by its ending.
+   */
   static boolean isPacked(Path file) {
     if (!Files.isRegularFile(file)) {
       return false;

@@ -131,8 +131,7 @@ record PackedHead(Map<String, MemorySegment> documents, Map<PackedKey, Entry> en
       int expected = head.getInt(PackedFormat.CHECKSUM_AT);
       int found = PackedFormat.checksum(head);
       if (found != expected) {
-        throw damaged(
-            "the checksum of its head is %08x, expected %08x".formatted(found, expected));
+        throw damaged("the checksum of its head is %08x, expected %08x".formatted(found, expected));
       }
     }
 

@@ -43,8 +43,7 @@ public final class PackedWeights {
     List<PackedPiece> expected = PackedPiece.of(config, this::format);
     if (entries.size() != expected.size()) {
       throw PackedHead.damaged(
-          where,
-          "it holds %d pieces, expected %d".formatted(entries.size(), expected.size()));
+          where, "it holds %d pieces, expected %d".formatted(entries.size(), expected.size()));
     }
     long end = headBytes;
     int index = 0;

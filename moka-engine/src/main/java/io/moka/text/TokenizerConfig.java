@@ -78,7 +78,8 @@ public record TokenizerConfig(
       String source, Optional<byte[]> config, Optional<byte[]> template) {
     TokenizerConfig read =
         config
-            .map(json -> parse(source + "/" + CONFIG, limited(source, CONFIG, json, MAX_CONFIG_BYTES)))
+            .map(json ->
+                parse(source + "/" + CONFIG, limited(source, CONFIG, json, MAX_CONFIG_BYTES)))
             .orElse(NONE);
     return template
         .map(text -> limited(source, TEMPLATE, text, MAX_TEMPLATE_BYTES))

@@ -62,7 +62,8 @@ public final class Quantiser {
         roundToBf16(rounded);
       } else {
         scales.search(row);
-        errorSquares += target == WeightFormat.Q8_0 ? writeQ80(scales, rounded) : writeQ40(scales, rounded);
+        errorSquares +=
+            target == WeightFormat.Q8_0 ? writeQ80(scales, rounded) : writeQ40(scales, rounded);
       }
       MemorySegment.copy(rounded, 0, out, ValueLayout.JAVA_BYTE, i * rowBytes, rounded.length);
     }
