@@ -3,18 +3,19 @@ package io.moka.weights;
 import java.util.Arrays;
 
 /**
- * Looks for the scale of each block of 32 numbers in a row. For each of many divisors c of the
- * block's greatest number, {@code max / c} gives codes; for these codes the least squares give a
- * better scale, which is rounded to a half; codes are chosen anew, and the squared error decides.
+ * Looks for the scales of blocks of 32 numbers. For each of many divisors c, the scale {@code max /
+ * c}, where max is the block's greatest number, gives codes, and for these the least squares give
+ * the scale that fits them best: {@code sum(x code) / sum(code^2)}, which takes {@code sum(x
+ * code)^2 / sum(code^2)} away from the squared error. The block gets the one that takes most.
  *
- * <p>Loops run over the blocks of a row, not over the numbers of a block, so that they compile to
- * vectors and no sum depends on an order.
+ * <p>Loops run over blocks, not over the numbers of one, so that they compile to vectors; 1024
+ * blocks fill them and fit the second-level cache.
  */
 final class BlockScales {
-  /** Scales nothing. */
-  static final BlockScales NONE = new BlockScales(0, 0, 0, new float[0]);
+  /** Blocks that are searched at once. */
+  static final int BLOCKS = 1024;
 
-  private static final int BLOCK = 32;
+  static final int BLOCK = 32;
 
   /** Added and taken away again, it rounds a float below 2^22 to nearest, ties to even. */
   private static final float ROUNDING = 0x1.8p23f;
@@ -24,43 +25,32 @@ final class BlockScales {
   private final float least;
   private final float most;
   private final float[] divisors;
-  private final float[][] numbers; // [32, blocks]
-  private final float[] greatest;
-  private final float[] inverse;
-  private final float[] candidate;
-  private final float[] products;
-  private final float[] codeSquares;
-  private final float[] error;
-  private final float[] bestError;
-  private final float[] best;
+  private final float[][] numbers = new float[BLOCK][BLOCKS];
+  private final float[] greatest = new float[BLOCKS];
+  private final float[] inverse = new float[BLOCKS];
+  private final float[] products = new float[BLOCKS];
+  private final float[] codeSquares = new float[BLOCKS];
+  private final float[] bestGain = new float[BLOCKS];
+  private final float[] best = new float[BLOCKS];
 
-  private BlockScales(int blocks, int least, int most, float[] divisors) {
+  private BlockScales(int least, int most, float[] divisors) {
     this.least = least;
     this.most = most;
     this.divisors = divisors;
-    this.numbers = new float[BLOCK][blocks];
-    this.greatest = new float[blocks];
-    this.inverse = new float[blocks];
-    this.candidate = new float[blocks];
-    this.products = new float[blocks];
-    this.codeSquares = new float[blocks];
-    this.error = new float[blocks];
-    this.bestError = new float[blocks];
-    this.best = new float[blocks];
   }
 
   /** Codes from -127 to 127, as ggml uses them; the sign of the scale is of no use. */
-  static BlockScales ofQ80(int blocks) {
-    return new BlockScales(blocks, -127, 127, steps(104, 128.5f, 0.5f));
+  static BlockScales ofQ80() {
+    return new BlockScales(-127, 127, steps(104, 128.5f, 0.5f));
   }
 
   /** Codes from -8 to 7: the greatest number may become either end. */
-  static BlockScales ofQ40(int blocks) {
+  static BlockScales ofQ40() {
     float[] up = steps(4.5f, 8.5f, 0.25f);
     float[] down = steps(-9.5f, -4.5f, 0.25f);
     float[] both = Arrays.copyOf(up, up.length + down.length);
     System.arraycopy(down, 0, both, up.length, down.length);
-    return new BlockScales(blocks, -8, 7, both);
+    return new BlockScales(-8, 7, both);
   }
 
   private static float[] steps(float first, float last, float step) {
@@ -71,71 +61,68 @@ final class BlockScales {
     return steps;
   }
 
-  /** Finds the scales of a row's blocks. */
-  void search(float[] row) {
-    int blocks = greatest.length;
-    Arrays.fill(greatest, 0);
-    for (int block = 0; block < blocks; block++) {
-      for (int i = 0; i < BLOCK; i++) {
-        float value = row[block * BLOCK + i];
-        numbers[i][block] = value;
-        greatest[block] = Math.abs(value) > Math.abs(greatest[block]) ? value : greatest[block];
+  /** Finds the scales of blocks that lie one after the other, at most {@link #BLOCKS} of them. */
+  void search(float[] values, int blocks) {
+    for (int i = 0; i < BLOCK; i++) {
+      for (int block = 0; block < blocks; block++) {
+        numbers[i][block] = values[block * BLOCK + i];
       }
     }
-    Arrays.fill(bestError, Float.POSITIVE_INFINITY);
+    Arrays.fill(greatest, 0);
+    for (float[] number : numbers) {
+      for (int block = 0; block < blocks; block++) {
+        boolean greater = Math.abs(number[block]) > Math.abs(greatest[block]);
+        greatest[block] = greater ? number[block] : greatest[block];
+      }
+    }
+    Arrays.fill(bestGain, 0);
     Arrays.fill(best, 0);
     for (float divisor : divisors) {
+      sums(divisor);
       for (int block = 0; block < blocks; block++) {
-        candidate[block] = greatest[block] / divisor;
-      }
-      leastSquares();
-      measure();
-      for (int block = 0; block < blocks; block++) {
-        boolean better = error[block] < bestError[block];
-        bestError[block] = better ? error[block] : bestError[block];
-        best[block] = better ? candidate[block] : best[block];
+        // without codes but zeros this is NaN, which is better than nothing never
+        float scale = products[block] / codeSquares[block];
+        if (products[block] * scale > bestGain[block]) {
+          bestGain[block] = products[block] * scale;
+          best[block] = scale;
+        }
       }
     }
-    System.arraycopy(best, 0, candidate, 0, blocks);
-    invert();
+    for (int block = 0; block < blocks; block++) {
+      best[block] = Float.float16ToFloat(Float.floatToFloat16(best[block]));
+      inverse[block] = best[block] == 0 ? 0 : 1 / best[block];
+    }
   }
 
-  /** The half that fits the codes of each candidate best becomes the candidate. */
-  private void leastSquares() {
-    invert();
+  /** The sums of products and squares for the codes that a divisor gives. */
+  private void sums(float divisor) {
+    for (int block = 0; block < BLOCKS; block++) {
+      inverse[block] = greatest[block] == 0 ? 0 : divisor / greatest[block];
+    }
     Arrays.fill(products, 0);
     Arrays.fill(codeSquares, 0);
-    for (float[] values : numbers) {
-      for (int block = 0; block < values.length; block++) {
-        float rounded = values[block] * inverse[block] + ROUNDING - ROUNDING;
-        float code = Math.max(least, Math.min(most, rounded));
-        products[block] += values[block] * code;
-        codeSquares[block] += code * code;
-      }
-    }
-    for (int block = 0; block < candidate.length; block++) {
-      float exact = codeSquares[block] == 0 ? 0 : products[block] / codeSquares[block];
-      candidate[block] = Float.float16ToFloat(Float.floatToFloat16(exact));
+    for (float[] number : numbers) {
+      add(number, inverse, (most + least) / 2, (most - least) / 2, products, codeSquares);
     }
   }
 
-  /** The squared error of each candidate. */
-  private void measure() {
-    invert();
-    Arrays.fill(error, 0);
-    for (float[] values : numbers) {
-      for (int block = 0; block < values.length; block++) {
-        float rounded = values[block] * inverse[block] + ROUNDING - ROUNDING;
-        float code = Math.max(least, Math.min(most, rounded));
-        float difference = values[block] - candidate[block] * code;
-        error[block] += difference * difference;
-      }
-    }
-  }
-
-  private void invert() {
-    for (int block = 0; block < candidate.length; block++) {
-      inverse[block] = candidate[block] == 0 ? 0 : 1 / candidate[block];
+  /**
+   * Half the difference of two distances cuts at both ends: minimum and maximum of floats, which
+   * have a word to say about NaN and the sign of zero, cost three times as much.
+   */
+  private static void add(
+      float[] number,
+      float[] inverse,
+      float middle,
+      float half,
+      float[] products,
+      float[] squares) {
+    for (int block = 0; block < number.length; block++) {
+      float exact = number[block] * inverse[block] - middle;
+      float cut = 0.5f * (Math.abs(exact + half) - Math.abs(exact - half)) + middle;
+      float code = cut + ROUNDING - ROUNDING;
+      products[block] += number[block] * code;
+      squares[block] += code * code;
     }
   }
 
@@ -149,8 +136,18 @@ final class BlockScales {
     return best[block];
   }
 
-  /** The code of a number of a block. */
-  int code(float value, int block) {
-    return (int) Math.max(least, Math.min(most, value * inverse[block] + ROUNDING - ROUNDING));
+  /** The codes of a block's numbers; returns the sum of their squared errors. */
+  double codes(float[] values, int block, int[] codes) {
+    float scale = best[block];
+    float reciprocal = inverse[block];
+    double error = 0;
+    for (int i = 0; i < BLOCK; i++) {
+      float value = values[block * BLOCK + i];
+      int code = (int) (value * reciprocal + ROUNDING - ROUNDING);
+      codes[i] = Math.clamp(code, (int) least, (int) most);
+      double difference = value - (double) scale * codes[i];
+      error += difference * difference;
+    }
+    return error;
   }
 }

@@ -2,25 +2,39 @@ package io.moka.weights;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Optional;
 
 /**
  * Rounds float weights to BF16, Q8_0 or Q4_0. BF16 rounds to nearest, ties to even. A block of 32
  * numbers gets the scale with the smallest squared error among many tried: {@link BlockScales}.
  */
 public final class Quantiser {
-  private static final int BLOCK = 32;
+  private static final int BLOCK = BlockScales.BLOCK;
+
+  /** Numbers that are rounded at a time: whole blocks, which need not be whole rows. */
+  private static final int CHUNK = BlockScales.BLOCKS * BLOCK;
 
   private final Tensor source;
   private final WeightFormat target;
+  private final Optional<BlockScales> scales;
   private final RowDecoder decoder = new RowDecoder();
-  private final float[] row;
+  private final float[] values = new float[CHUNK];
+  private final int[] codes = new int[BLOCK];
+  private final byte[] rounded;
   private double errorSquares;
   private double squares;
 
   private Quantiser(Tensor source, WeightFormat target) {
     this.source = source;
     this.target = target;
-    this.row = new float[source.columns()];
+    this.rounded = new byte[(int) target.bytes(CHUNK)];
+    this.scales =
+        switch (target) {
+          case BF16 -> Optional.empty();
+          case Q8_0 -> Optional.of(BlockScales.ofQ80());
+          case Q4_0 -> Optional.of(BlockScales.ofQ40());
+          default -> throw new IllegalArgumentException("nothing is rounded to " + target);
+        };
   }
 
   /**
@@ -44,100 +58,72 @@ public final class Quantiser {
   }
 
   private void run(MemorySegment out) {
-    int columns = source.columns();
-    long sourceBytes = source.format().bytes(columns);
-    long rowBytes = target.bytes(columns);
-    byte[] rounded = new byte[Math.toIntExact(rowBytes)];
-    BlockScales scales =
-        switch (target) {
-          case BF16 -> BlockScales.NONE;
-          case Q8_0 -> BlockScales.ofQ80(columns / BLOCK);
-          case Q4_0 -> BlockScales.ofQ40(columns / BLOCK);
-          default -> throw new IllegalArgumentException("nothing is rounded to " + target);
-        };
-    for (int i = 0; i < source.rows(); i++) {
-      decoder.decode(source.format(), source.data(), i * sourceBytes, columns, row);
-      requireFinite(i);
-      if (target == WeightFormat.BF16) {
-        roundToBf16(rounded);
+    long elements = Tensor.elements(source.shape());
+    for (long first = 0; first < elements; first += CHUNK) {
+      int count = (int) Math.min(CHUNK, elements - first);
+      decoder.decode(source.format(), source.data(), source.format().bytes(first), count, values);
+      requireFinite(first, count);
+      if (scales.isEmpty()) {
+        roundToBf16(count);
       } else {
-        scales.search(row);
-        errorSquares +=
-            target == WeightFormat.Q8_0 ? writeQ80(scales, rounded) : writeQ40(scales, rounded);
+        scales.get().search(values, count / BLOCK);
+        for (int block = 0; block < count / BLOCK; block++) {
+          write(scales.get(), block);
+        }
       }
-      MemorySegment.copy(rounded, 0, out, ValueLayout.JAVA_BYTE, i * rowBytes, rounded.length);
+      int bytes = (int) target.bytes(count);
+      MemorySegment.copy(rounded, 0, out, ValueLayout.JAVA_BYTE, target.bytes(first), bytes);
     }
   }
 
-  private void requireFinite(int index) {
+  private void requireFinite(long first, int count) {
     double sum = 0;
-    for (float value : row) {
-      sum += (double) value * value;
+    for (int i = 0; i < count; i++) {
+      sum += (double) values[i] * values[i];
     }
-    if (!Double.isFinite(sum)) {
-      throw new ArithmeticException("row " + index + " holds NaN or an infinity");
+    for (int i = 0; i < count && !Double.isFinite(sum); i++) {
+      if (!Float.isFinite(values[i])) {
+        throw new ArithmeticException(
+            "it holds %s in row %d".formatted(values[i], (first + i) / source.columns()));
+      }
     }
     squares += sum;
   }
 
-  private void roundToBf16(byte[] out) {
-    for (int i = 0; i < row.length; i++) {
-      int bits = Float.floatToRawIntBits(row[i]);
+  private void roundToBf16(int count) {
+    for (int i = 0; i < count; i++) {
+      int bits = Float.floatToRawIntBits(values[i]);
       int upper = bits + 0x7FFF + (bits >>> 16 & 1) >>> 16;
       float value = Float.intBitsToFloat(upper << 16);
       if (Float.isInfinite(value)) {
-        throw new ArithmeticException(row[i] + " is too large for BF16");
+        throw new ArithmeticException("it holds " + values[i] + ", which is too large");
       }
-      double error = (double) row[i] - value;
-      errorSquares += error * error;
-      out[2 * i] = (byte) upper;
-      out[2 * i + 1] = (byte) (upper >>> 8);
+      errorSquares += square((double) values[i] - value);
+      rounded[2 * i] = (byte) upper;
+      rounded[2 * i + 1] = (byte) (upper >>> 8);
     }
   }
 
-  /** d, 32 signed bytes. */
-  private double writeQ80(BlockScales scales, byte[] out) {
-    double errors = 0;
-    for (int block = 0; block < row.length / BLOCK; block++) {
-      int at = block * WeightFormat.Q8_0.blockBytes();
-      float scale = writeScale(scales, block, out, at);
-      for (int i = 0; i < BLOCK; i++) {
-        float value = row[block * BLOCK + i];
-        int code = scales.code(value, block);
-        out[at + 2 + i] = (byte) code;
-        errors += square(value - (double) scale * code);
-      }
-    }
-    return errors;
-  }
-
-  /** d, 16 bytes: the low nibble of byte i is number i, the high one number i + 16, plus 8 each. */
-  private double writeQ40(BlockScales scales, byte[] out) {
-    double errors = 0;
-    for (int block = 0; block < row.length / BLOCK; block++) {
-      int at = block * WeightFormat.Q4_0.blockBytes();
-      float scale = writeScale(scales, block, out, at);
-      for (int i = 0; i < BLOCK / 2; i++) {
-        float first = row[block * BLOCK + i];
-        float second = row[block * BLOCK + BLOCK / 2 + i];
-        int low = scales.code(first, block);
-        int high = scales.code(second, block);
-        out[at + 2 + i] = (byte) (low + 8 | high + 8 << 4);
-        errors += square(first - (double) scale * low) + square(second - (double) scale * high);
-      }
-    }
-    return errors;
-  }
-
-  private static float writeScale(BlockScales scales, int block, byte[] out, int at) {
-    if (scales.isTooLarge(block)) {
+  /** The scale, then the codes, in ggml's order. */
+  private void write(BlockScales found, int block) {
+    if (found.isTooLarge(block)) {
       throw new ArithmeticException("its numbers are too large for scales of 16 bits");
     }
-    float scale = scales.scale(block);
-    short half = Float.floatToFloat16(scale);
-    out[at] = (byte) half;
-    out[at + 1] = (byte) (half >>> 8);
-    return scale;
+    int at = block * target.blockBytes();
+    short half = Float.floatToFloat16(found.scale(block));
+    rounded[at] = (byte) half;
+    rounded[at + 1] = (byte) (half >>> 8);
+    errorSquares += found.codes(values, block, codes);
+    if (target == WeightFormat.Q8_0) {
+      for (int i = 0; i < BLOCK; i++) {
+        rounded[at + 2 + i] = (byte) codes[i];
+      }
+      return;
+    }
+    // the low nibble of byte i is number i, the high one number i + 16, plus 8 each
+    for (int i = 0; i < BLOCK / 2; i++) {
+      rounded[at + 2 + i] = (byte) (codes[i] + 8 | codes[BLOCK / 2 + i] + 8 << 4);
+    }
   }
 
   private static double square(double x) {
