@@ -10,6 +10,7 @@ import io.moka.weights.MatrixView;
 import io.moka.weights.Packer;
 import io.moka.weights.Tensor;
 import io.moka.weights.WeightFormat;
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -22,8 +23,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -276,6 +279,51 @@ class PackedFileTest {
     }
     assertThat(names()).containsExactly("model.moka");
     assertThat(file).hasContent("old");
+  }
+
+  /** Writes half a file, says so, and waits to be ended. */
+  static final class HalfWritten {
+    private HalfWritten() {}
+
+    /** Takes the name of the file. */
+    public static void main(String[] args) {
+      try (Checkpoint source = RandomCheckpoint.of(TinyModels.QWEN, 1)) {
+        PackedWriter.write(
+            source,
+            Path.of(args[0]),
+            false,
+            1,
+            share -> {
+              System.out.println("written");
+              LockSupport.park(source);
+            });
+      }
+    }
+  }
+
+  @Test
+  @Timeout(60)
+  void theEndOfTheProcessLeavesNothing() throws IOException, InterruptedException {
+    Path java = Path.of(System.getProperty("java.home"), "bin", "java");
+    Process process =
+        new ProcessBuilder(
+                java.toString(),
+                "--enable-native-access=ALL-UNNAMED",
+                "-cp",
+                System.getProperty("java.class.path"),
+                HalfWritten.class.getName(),
+                temp.resolve("model.moka").toString())
+            .redirectError(ProcessBuilder.Redirect.DISCARD)
+            .start();
+    try (BufferedReader out = process.inputReader()) {
+      assertThat(out.readLine()).isEqualTo("written");
+      assertThat(names()).hasSize(1).allMatch(name -> name.endsWith(".part"));
+      process.destroy(); // SIGTERM, which Java treats as it treats Ctrl-C
+      assertThat(process.waitFor()).isEqualTo(128 + 15);
+    } finally {
+      process.destroyForcibly();
+    }
+    assertThat(names()).isEmpty();
   }
 
   @Test
