@@ -52,7 +52,7 @@ final class PrefuseCommand implements Runnable {
       paramLabel = "MODEL OUT",
       hideParamSyntax = true,
       description =
-          "What to pack, as for run, and the file to write, which by custom ends in .moka.")
+          "What to pack, as for run, and the file to write; by custom it is a .moka file.")
   private List<String> words = List.of();
 
   @Option(
