@@ -58,12 +58,10 @@ final class PartialFile implements AutoCloseable {
     }
     long process = ProcessHandle.current().pid();
     Path partial = target.resolveSibling("." + target.getFileName() + "." + process + ".part");
+    // of a killed process, or a link that somebody laid there
+    Files.deleteIfExists(partial);
     FileChannel channel =
-        FileChannel.open(
-            partial,
-            StandardOpenOption.WRITE,
-            StandardOpenOption.CREATE,
-            StandardOpenOption.TRUNCATE_EXISTING);
+        FileChannel.open(partial, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
     return new PartialFile(target, partial, replace, channel);
   }
 

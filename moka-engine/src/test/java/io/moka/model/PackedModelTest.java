@@ -1,6 +1,7 @@
 package io.moka.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.moka.GoldenTensors;
 import io.moka.checkpoint.Checkpoint;
@@ -15,11 +16,13 @@ import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
 import io.moka.moe.MoePath;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -93,6 +96,33 @@ class PackedModelTest {
           }
         }
       }
+    }
+  }
+
+  /** The head alone is read, which brings its neighbourhood in, but never the file. */
+  @Test
+  void loadingTouchesNoWeights() throws IOException {
+    Path smaps = Path.of("/proc/self/smaps");
+    assumeTrue(Files.exists(smaps), "only Linux says which pages of a file are mapped");
+    Path file = temp.resolve("model.moka");
+    try (Checkpoint source = Checkpoint.open(Path.of("../models/fairytales-moe"))) {
+      PackedWriter.write(source, file, false, 2, share -> {});
+    }
+    try (Kernels kernels = KernelChoice.AUTO.open(2, Activations.AUTO);
+        Checkpoint packed = Checkpoint.open(file);
+        Transformer model =
+            Transformer.load(packed, kernels, TransformerOptions.DEFAULT, share -> {})) {
+      long resident = 0;
+      boolean ours = false;
+      for (String line : Files.readAllLines(smaps)) {
+        ours = line.matches("[0-9a-f]+-[0-9a-f]+ .*") ? line.endsWith(file.toString()) : ours;
+        if (ours && line.startsWith("Rss:")) {
+          resident += 1024 * Long.parseLong(line.replaceAll("[^0-9]", ""));
+        }
+      }
+      assertThat(Files.size(file)).isGreaterThan(15L << 20);
+      assertThat(resident).isBetween(1L, 4L << 20);
+      assertThat(model.config()).isEqualTo(packed.config());
     }
   }
 
