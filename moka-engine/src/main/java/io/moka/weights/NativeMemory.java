@@ -101,6 +101,20 @@ public final class NativeMemory {
     advisePages(mapped, MADV_POPULATE_READ);
   }
 
+  /**
+   * A mapped file as memory of the kind that {@link #allocate} gives. Kernels whose call sites meet
+   * one kind of segment stay quick; a mapped one is of another.
+   *
+   * @param mapped a file mapped for reading
+   * @param arena the owner of the mapping
+   * @return the same bytes, read-only; {@link #release} and {@link #populate} do nothing to it
+   */
+  public static MemorySegment view(MemorySegment mapped, Arena arena) {
+    return MemorySegment.ofAddress(mapped.address())
+        .reinterpret(mapped.byteSize(), arena, segment -> {})
+        .asReadOnly();
+  }
+
   /** Best effort: a system that does not know the advice refuses it, and nothing changes. */
   private static void advisePages(MemorySegment mapped, int advice) {
     if (!mapped.isMapped() || !mapped.isReadOnly() || !mapped.scope().isAlive()) {

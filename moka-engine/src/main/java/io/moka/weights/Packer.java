@@ -78,6 +78,40 @@ public final class Packer {
   }
 
   /**
+   * Copies the gate out of a join, as if it had been packed alone.
+   *
+   * @param arena who owns the copy
+   * @param joined gate and up
+   * @return [F, D]
+   */
+  public static PackedMatrix gate(Arena arena, JoinedMatrix joined) {
+    return side(arena, joined, 0);
+  }
+
+  /**
+   * Copies the up out of a join, as if it had been packed alone.
+   *
+   * @param arena who owns the copy
+   * @param joined gate and up
+   * @return [F, D]
+   */
+  public static PackedMatrix up(Arena arena, JoinedMatrix joined) {
+    return side(arena, joined, 1);
+  }
+
+  /** Each group of the join holds two strips of one side, then two of the other. */
+  private static PackedMatrix side(Arena arena, JoinedMatrix joined, int side) {
+    PackedMatrix both = joined.packed();
+    PackedMatrix alone = allocate(arena, both.format(), joined.width(), both.columns());
+    long pairBytes = 2 * both.stripBytes();
+    for (int group = 0; group < both.groups(); group++) {
+      long from = (2L * group + side) * pairBytes;
+      MemorySegment.copy(both.data(), from, alone.data(), group * pairBytes, pairBytes);
+    }
+    return alone;
+  }
+
+  /**
    * Allocates a packed matrix of zeros.
    *
    * @param arena its owner
