@@ -2,6 +2,7 @@ package io.moka;
 
 import io.moka.checkpoint.Checkpoint;
 import io.moka.checkpoint.GgufMetadata;
+import io.moka.checkpoint.PackedWeights;
 import io.moka.engine.BlockAllocator;
 import io.moka.engine.CachePlan;
 import io.moka.engine.ChatEncoder;
@@ -16,6 +17,7 @@ import io.moka.model.Transformer;
 import io.moka.model.TransformerOptions;
 import io.moka.text.GgufVocabulary;
 import io.moka.text.Tokenizer;
+import io.moka.text.TokenizerConfig;
 import java.nio.file.Files;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -51,7 +53,10 @@ final class LoadedModel implements AutoCloseable {
 
   private void open(LoadOptions options) {
     // the small files first: what is wrong with them shows before gigabytes are read
-    tokenizer = checkpoint.metadata().isPresent() ? ggufTokenizer() : tokenizerOfFolder();
+    tokenizer =
+        checkpoint.metadata().isPresent()
+            ? ggufTokenizer()
+            : tokenizerOfFolder().or(this::carriedTokenizer);
     tokenizer.ifPresent(t -> closers.push(t::close));
     chatEncoder =
         tokenizer.flatMap(t -> t.chatTemplate().map(template -> new ChatEncoder(t, template)));
@@ -67,7 +72,7 @@ final class LoadedModel implements AutoCloseable {
     Transformer transformer = Transformer.load(checkpoint, kernels, how, options.progress());
     closers.push(transformer::close);
     kvType = options.kvType().orElse(KvType.F32);
-    plan = CachePlan.of(checkpoint.config(), kvType, options.contextLength(), FreeMemory.bytes());
+    plan = CachePlan.of(checkpoint.config(), kvType, options.contextLength(), freeBytes());
     KvCache cache = transformer.newCache(kvType, plan.blocks());
     closers.push(cache::close);
     state =
@@ -79,11 +84,32 @@ final class LoadedModel implements AutoCloseable {
     loop = new StepLoop(state, tokenizer, endIds());
   }
 
+  /** What is free beside the weights; a mapped file takes its memory only as it is read. */
+  private long freeBytes() {
+    long mapped = checkpoint.packed().map(PackedWeights::bytes).orElse(0L);
+    return Math.max(0, FreeMemory.bytes() - mapped);
+  }
+
   private Optional<Tokenizer> tokenizerOfFolder() {
     return checkpoint
         .folder()
         .filter(folder -> Files.exists(folder.resolve("tokenizer.json")))
         .map(Tokenizer::open);
+  }
+
+  /** That of a packed file that was made from a folder. */
+  private Optional<Tokenizer> carriedTokenizer() {
+    String source = checkpoint.packed().map(PackedWeights::source).orElse("");
+    return checkpoint
+        .document("tokenizer.json")
+        .map(json ->
+            Tokenizer.ofJson(
+                source + "/tokenizer.json",
+                json,
+                TokenizerConfig.of(
+                    source,
+                    checkpoint.document("tokenizer_config.json"),
+                    checkpoint.document("chat_template.jinja"))));
   }
 
   private Optional<Tokenizer> ggufTokenizer() {

@@ -61,8 +61,8 @@ public final class Moka implements AutoCloseable {
   /**
    * Loads a model.
    *
-   * @param model a folder in Hugging Face's form, a GGUF file, or a name in the local Hugging Face
-   *     cache: {@code org/name} or {@code org/name:FILE.gguf}
+   * @param model a folder in Hugging Face's form, a GGUF or packed file, or a name in the local
+   *     Hugging Face cache: {@code org/name} or {@code org/name:FILE.gguf}
    * @return the model; the caller closes it
    * @throws ModelNotFoundException when there is none
    * @throws ModelException when its files are damaged or not supported
@@ -74,8 +74,8 @@ public final class Moka implements AutoCloseable {
   /**
    * Loads a model.
    *
-   * @param model a folder in Hugging Face's form, a GGUF file, or a name in the local Hugging Face
-   *     cache: {@code org/name} or {@code org/name:FILE.gguf}
+   * @param model a folder in Hugging Face's form, a GGUF or packed file, or a name in the local
+   *     Hugging Face cache: {@code org/name} or {@code org/name:FILE.gguf}
    * @param options how
    * @return the model; the caller closes it
    * @throws ModelNotFoundException when there is none
@@ -88,7 +88,7 @@ public final class Moka implements AutoCloseable {
   /**
    * Loads a model.
    *
-   * @param model a folder in Hugging Face's form, or a GGUF file
+   * @param model a folder in Hugging Face's form, a GGUF or a packed file
    * @return the model; the caller closes it
    * @throws ModelException when its files are missing, damaged or not supported
    */
@@ -99,7 +99,7 @@ public final class Moka implements AutoCloseable {
   /**
    * Loads a model.
    *
-   * @param model a folder in Hugging Face's form, or a GGUF file
+   * @param model a folder in Hugging Face's form, a GGUF or a packed file
    * @param options how
    * @return the model; the caller closes it
    * @throws ModelException when its files are missing, damaged or not supported

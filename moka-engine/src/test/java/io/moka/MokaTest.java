@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.moka.checkpoint.Checkpoint;
 import io.moka.checkpoint.GenerationDefaults;
 import io.moka.checkpoint.HuggingFaceCheckpoint;
+import io.moka.checkpoint.PackedWriter;
 import io.moka.checkpoint.RandomCheckpoint;
 import io.moka.engine.Cancellation;
 import io.moka.engine.FinishReason;
@@ -333,6 +335,44 @@ class MokaTest {
     assertThat(generation.finishReason()).isEqualTo(FinishReason.CANCELLED);
     assertThat(calls).hasValue(1);
     assertThatThrownBy(() -> other.generate(PROMPT)).isInstanceOf(IllegalStateException.class);
+  }
+
+  @Test
+  void aPackedFileStandsAlone(@TempDir Path folder) {
+    Path file = folder.resolve("fairytales.moka");
+    try (Checkpoint source = Checkpoint.open(Path.of("../models/fairytales-moe"))) {
+      PackedWriter.write(source, file, false, 2, share -> {});
+    }
+    List<ChatMessage> messages = List.of(ChatMessage.user("Tell me a story about a fox."));
+    try (Moka packed = Moka.load(file.toString())) {
+      Generation generation = packed.generate(PROMPT, GREEDY.withMaxTokens(64));
+      assertThat(PROMPT + generation.text()).isEqualTo(REFERENCE.get("greedy_text").stringValue());
+      assertThat(packed.chatIds(messages, GREEDY)).isEqualTo(moka.chatIds(messages, GREEDY));
+      GenerateOptions seeded = GenerateOptions.DEFAULT.withSeed(7).withMaxTokens(32);
+      assertThat(packed.generate(PROMPT, seeded).text())
+          .isEqualTo(moka.generate(PROMPT, seeded).text());
+    }
+  }
+
+  @Test
+  void aPackedGgufModelKeepsItsVocabulary(@TempDir Path folder) {
+    for (String name : List.of("tiny-qwen3moe-F32", "tiny-llama-moe-F32")) {
+      Path model = Path.of("src/test/resources/golden/gguf-tiny").resolve(name + ".gguf");
+      Path file = folder.resolve(name + ".moka");
+      try (Checkpoint source = Checkpoint.open(model)) {
+        PackedWriter.write(source, file, false, 2, share -> {});
+      }
+      try (Moka plain = Moka.load(model);
+          Moka packed = Moka.load(file)) {
+        for (String text : List.of(PROMPT, "<|im_end|> </s> \u00e4\u4e16", "a  b\n")) {
+          assertThat(packed.tokenizer().encode(text, true, true))
+              .isEqualTo(plain.tokenizer().encode(text, true, true));
+        }
+        assertThat(packed.chats()).isEqualTo(plain.chats());
+        assertThat(packed.generate(PROMPT, GREEDY.withMaxTokens(9)).ids())
+            .isEqualTo(plain.generate(PROMPT, GREEDY.withMaxTokens(9)).ids());
+      }
+    }
   }
 
   @Test

@@ -57,6 +57,7 @@ public final class Main implements Runnable {
     commands.put("pull", PullCommand::new);
     commands.put("list", ListCommand::new);
     commands.put("rm", RmCommand::new);
+    commands.put("prefuse", PrefuseCommand::new);
     commands.put("inspect", InspectCommand::new);
     commands.put("logits", LogitsCommand::new);
     commands.put("perplexity", PerplexityCommand::new);

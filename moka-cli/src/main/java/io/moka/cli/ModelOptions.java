@@ -33,8 +33,8 @@ final class ModelOptions {
       arity = "0..1",
       paramLabel = "MODEL",
       description =
-          "Folder of a Hugging Face model, a .gguf file, or org/name or org/name:FILE.gguf in the"
-              + " Hugging Face cache. Default: the embedded model. ["
+          "Folder of a Hugging Face model, a .gguf or packed (.moka) file, or org/name or"
+              + " org/name:FILE.gguf in the Hugging Face cache. Default: the embedded model. ["
               + MODEL_VARIABLE
               + "]")
   private Optional<String> model = Optional.empty();

@@ -70,7 +70,7 @@ record ModelSummary(
     long otherBytes = sum(tensors, false, true);
     return new ModelSummary(
         name,
-        checkpoint.metadata().isPresent() ? "GGUF" : "safetensors",
+        container(checkpoint),
         config,
         tensors,
         experts + others,
@@ -78,6 +78,13 @@ record ModelSummary(
         expertBytes + otherBytes,
         chosen(config, expertBytes) + otherBytes - unreadEmbeddingBytes(config, tensors),
         2L * config.numHiddenLayers() * config.numKeyValueHeads() * config.headDim());
+  }
+
+  private static String container(Checkpoint checkpoint) {
+    if (checkpoint.packed().isPresent()) {
+      return "packed";
+    }
+    return checkpoint.metadata().isPresent() ? "GGUF" : "safetensors";
   }
 
   /** How many tensors the files hold; experts may share one. */

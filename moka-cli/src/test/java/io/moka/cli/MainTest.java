@@ -110,7 +110,7 @@ class MainTest {
   void namesTheCommandsWhereAWordIsNone() {
     assertUsage(
         new Shell().run("help", "me"),
-        "no command help; there are run, chat, pull, list, rm, inspect");
+        "no command help; there are run, chat, pull, list, rm, prefuse");
   }
 
   /** Whoever adds an option to these groups must name its variable in the help. */

@@ -13,14 +13,17 @@ public interface Checkpoint extends AutoCloseable {
   /**
    * Opens a model and checks everything but the values of the weights.
    *
-   * @param model a folder in Hugging Face's form, a GGUF file (of a split model any part), or a
-   *     folder with one GGUF model in it and no safetensors
+   * @param model a folder in Hugging Face's form, a GGUF file (of a split model any part), a folder
+   *     with one GGUF model in it and no safetensors, or a packed file
    * @return the open model; close it to unmap its files
    * @throws io.moka.ModelNotFoundException when there is no such file or folder
    * @throws io.moka.ModelException when a file is missing, damaged or of a kind that is not
    *     supported, or the folder holds several GGUF models
    */
   static Checkpoint open(Path model) {
+    if (PackedFormat.isPacked(model)) {
+      return PackedCheckpoint.open(model);
+    }
     boolean isFile = !Files.isDirectory(model) && GgufParts.isGguf(model.toString());
     Optional<Path> gguf = isFile ? Optional.of(model) : GgufParts.onlyModel(model);
     return gguf.isPresent() ? GgufCheckpoint.open(gguf.get()) : HuggingFaceCheckpoint.open(model);
@@ -46,6 +49,7 @@ public interface Checkpoint extends AutoCloseable {
    * @param key which
    * @return a view into memory that this checkpoint owns
    * @throws IllegalArgumentException when the configuration has no such tensor
+   * @throws io.moka.ModelException when the file holds it packed alone, in {@link #packed}
    */
   Tensor tensor(TensorKey key);
 
@@ -81,6 +85,25 @@ public interface Checkpoint extends AutoCloseable {
    * @return metadata, of a GGUF file alone
    */
   default Optional<GgufMetadata> metadata() {
+    return Optional.empty();
+  }
+
+  /**
+   * A text that lies in the model's own file, by the name that it has in a Hugging Face folder.
+   *
+   * @param name such as {@code tokenizer.json}
+   * @return its bytes; empty for all models but packed ones
+   */
+  default Optional<byte[]> document(String name) {
+    return Optional.empty();
+  }
+
+  /**
+   * The weights in the kernels' layout, where the file holds them so.
+   *
+   * @return views into memory that this checkpoint owns; empty for all models but packed ones
+   */
+  default Optional<PackedWeights> packed() {
     return Optional.empty();
   }
 

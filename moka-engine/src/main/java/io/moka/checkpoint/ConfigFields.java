@@ -1,7 +1,6 @@
 package io.moka.checkpoint;
 
 import io.moka.ModelException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -136,7 +135,7 @@ final class ConfigFields {
     problems.add(problem);
   }
 
-  void throwProblems(Path file) {
+  void throwProblems(String where) {
     if (!problems.isEmpty()) {
       List<String> shown = problems.subList(0, Math.min(problems.size(), MOST_REPORTED));
       String rest =
@@ -144,7 +143,7 @@ final class ConfigFields {
               ? "; and " + (problems.size() - shown.size()) + " more"
               : "";
       throw new ModelException(
-          file
+          where
               + ": this model cannot be run as its configuration asks: "
               + String.join("; ", shown)
               + rest);

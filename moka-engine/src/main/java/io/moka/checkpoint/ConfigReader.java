@@ -43,15 +43,20 @@ public final class ConfigReader {
    *     do; the message lists every problem
    */
   public static ModelConfig read(Path file) {
-    ConfigFields fields = new ConfigFields(JsonText.readObject(file));
+    return read(JsonText.readObject(file), file.toString());
+  }
+
+  /** As {@link #read(Path)}, from an object that {@code where} names in messages. */
+  static ModelConfig read(JsonNode json, String where) {
+    ConfigFields fields = new ConfigFields(json);
     String type = fields.optionalString("model_type").orElse("");
     if (!type.equals(QWEN3_MOE) && !type.equals(MIXTRAL)) {
       fields.problem(
           "model_type", "\"qwen3_moe\" or \"mixtral\", the architectures of this version");
-      fields.throwProblems(file);
+      fields.throwProblems(where);
     }
     ModelConfig config = new ConfigReader(fields, type.equals(MIXTRAL)).read(type);
-    fields.throwProblems(file);
+    fields.throwProblems(where);
     return config;
   }
 

@@ -20,12 +20,22 @@ final class ConfigWriter {
 
   private ConfigWriter() {}
 
+  /** With the type of the weights, which transformers asks for. */
   static String config(ModelConfig config, WeightFormat format) {
+    ObjectNode json = json(config);
+    json.put("torch_dtype", dtype(format));
+    return MAPPER.writeValueAsString(json) + "\n";
+  }
+
+  static String config(ModelConfig config) {
+    return MAPPER.writeValueAsString(json(config)) + "\n";
+  }
+
+  private static ObjectNode json(ModelConfig config) {
     boolean mixtral = config.modelType().equals("mixtral");
     ObjectNode json = MAPPER.createObjectNode();
     json.putArray("architectures").add(mixtral ? "MixtralForCausalLM" : "Qwen3MoeForCausalLM");
     json.put("model_type", config.modelType());
-    json.put("torch_dtype", dtype(format));
     json.put("vocab_size", config.vocabSize());
     json.put("hidden_size", config.hiddenSize());
     json.put("intermediate_size", config.intermediateSize());
@@ -59,7 +69,7 @@ final class ConfigWriter {
     }
     config.bosTokenId().ifPresent(id -> json.put("bos_token_id", id));
     putIds(json, config.eosTokenIds());
-    return MAPPER.writeValueAsString(json) + "\n";
+    return json;
   }
 
   static String generationConfig(GenerationDefaults defaults) {

@@ -1,6 +1,7 @@
 package io.moka.checkpoint;
 
 import java.nio.file.Path;
+import tools.jackson.databind.JsonNode;
 
 /**
  * Reads {@code generation_config.json}; keys other than those of {@link GenerationDefaults} are
@@ -10,7 +11,11 @@ final class GenerationConfigReader {
   private GenerationConfigReader() {}
 
   static GenerationDefaults read(Path file, int vocabSize) {
-    ConfigFields fields = new ConfigFields(JsonText.readObject(file));
+    return read(JsonText.readObject(file), vocabSize, file.toString());
+  }
+
+  static GenerationDefaults read(JsonNode json, int vocabSize, String where) {
+    ConfigFields fields = new ConfigFields(json);
     GenerationDefaults defaults =
         new GenerationDefaults(
             fields.optionalBoolean("do_sample"),
@@ -20,7 +25,7 @@ final class GenerationConfigReader {
             fields.optionalDouble("min_p", 0, 1),
             fields.optionalDouble("repetition_penalty", 1e-6, 1e6),
             fields.ints("eos_token_id", 0, vocabSize - 1));
-    fields.throwProblems(file);
+    fields.throwProblems(where);
     return defaults;
   }
 }

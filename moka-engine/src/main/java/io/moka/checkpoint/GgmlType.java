@@ -29,6 +29,11 @@ final class GgmlType {
         : "number " + Integer.toUnsignedString(number);
   }
 
+  /** The number of a format. */
+  static int number(WeightFormat format) {
+    return NAMES.indexOf(format.name());
+  }
+
   /** The format of a type that Moka computes with. */
   static Optional<WeightFormat> format(int number) {
     return Optional.ofNullable(FORMATS.get(name(number)));

@@ -67,13 +67,13 @@ final class GgufConfigReader {
           .problem(
               "architecture",
               "\"qwen3moe\" or \"llama\" with experts, the architectures of this version");
-      all.throwProblems(file);
+      all.throwProblems(file.toString());
     }
     GgufConfigReader reader = new GgufConfigReader(metadata, all, architecture, tied);
     reader.requireModel();
-    all.throwProblems(file);
+    all.throwProblems(file.toString());
     Result result = new Result(reader.config(), reader.defaults());
-    all.throwProblems(file);
+    all.throwProblems(file.toString());
     return result;
   }
 

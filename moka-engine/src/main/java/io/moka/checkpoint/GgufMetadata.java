@@ -33,6 +33,7 @@ public final class GgufMetadata {
   private final MemorySegment file;
   private final String where;
   private final Map<String, Value> values;
+  private final MemorySegment pairs;
 
   /**
    * A value where it lies.
@@ -48,10 +49,12 @@ public final class GgufMetadata {
     }
   }
 
-  private GgufMetadata(MemorySegment file, String where, Map<String, Value> values) {
+  private GgufMetadata(
+      MemorySegment file, String where, Map<String, Value> values, MemorySegment pairs) {
     this.file = file;
     this.where = where;
     this.values = values;
+    this.pairs = pairs;
   }
 
   /** Reads so many pairs, which begin at the cursor. */
@@ -59,6 +62,7 @@ public final class GgufMetadata {
     if (pairs > MAX_PAIRS) {
       throw cursor.damaged("it claims " + pairs + " keys, of at most " + MAX_PAIRS);
     }
+    long begin = cursor.position();
     Map<String, Value> values = new LinkedHashMap<>();
     for (long i = 0; i < pairs; i++) {
       String key = cursor.text(MAX_KEY_BYTES, "key " + i);
@@ -67,7 +71,8 @@ public final class GgufMetadata {
         throw cursor.damaged("the key " + key + " comes a second time");
       }
     }
-    return new GgufMetadata(file, where, values);
+    MemorySegment bytes = file.asSlice(begin, cursor.position() - begin);
+    return new GgufMetadata(file, where, values, bytes);
   }
 
   private static Value value(GgufCursor cursor, GgufType type, String key) {
@@ -131,6 +136,11 @@ public final class GgufMetadata {
    */
   public boolean has(String key) {
     return values.containsKey(key);
+  }
+
+  /** All pairs as they lie in the file, one after the other. */
+  MemorySegment pairs() {
+    return pairs;
   }
 
   /** Where a value lies; for those that treat all types. */

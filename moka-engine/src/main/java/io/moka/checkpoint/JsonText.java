@@ -54,16 +54,24 @@ final class JsonText {
 
   /** Reads a small file that must hold one JSON object. */
   static JsonNode readObject(Path file) {
-    String text = decode(readBounded(file, MAX_FILE_BYTES), file.toString());
+    return parseObject(readBounded(file, MAX_FILE_BYTES), file.toString());
+  }
+
+  /** Reads bytes that must be one JSON object, at most {@link #MAX_FILE_BYTES} of them. */
+  static JsonNode parseObject(byte[] bytes, String where) {
+    if (bytes.length > MAX_FILE_BYTES) {
+      throw new ModelException(
+          where + ": more than " + MAX_FILE_BYTES + " bytes; no real file is so long");
+    }
     JsonNode node;
     try {
-      node = MAPPER.readTree(text);
+      node = MAPPER.readTree(decode(bytes, where));
     } catch (JacksonException e) {
-      throw notJson(file.toString(), e);
+      throw notJson(where, e);
     }
     if (!node.isObject()) {
       throw new ModelException(
-          file + ": expected a JSON object; the file is damaged, fetch it again");
+          where + ": expected a JSON object; the file is damaged, fetch it again");
     }
     return node;
   }

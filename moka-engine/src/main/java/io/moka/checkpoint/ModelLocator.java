@@ -15,9 +15,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Turns what a user calls a model into its folder or GGUF file: a path, or {@code org/name}, {@code
- * org/name@revision} or {@code org/name:FILE.gguf} in the local Hugging Face cache as it lies.
- * Nothing is downloaded.
+ * Turns what a user calls a model into its folder, GGUF or packed file: a path, or {@code
+ * org/name}, {@code org/name@revision} or {@code org/name:FILE.gguf} in the local Hugging Face
+ * cache as it lies. Nothing is downloaded.
  */
 public final class ModelLocator {
   private static final String PART = "[A-Za-z0-9_][A-Za-z0-9._-]*";
@@ -40,8 +40,8 @@ public final class ModelLocator {
   /**
    * Finds a model.
    *
-   * @param model a folder, a GGUF file, or a name in the cache
-   * @return a folder or a GGUF file that exists
+   * @param model a folder, a GGUF or packed file, or a name in the cache
+   * @return a folder, a GGUF or a packed file that exists
    * @throws ModelNotFoundException when there is none; the message says where was looked
    * @throws ModelException when it is a file of a kind that is not supported
    */
@@ -54,13 +54,13 @@ public final class ModelLocator {
       return cached ? snapshot(path.get(), Optional.empty(), model) : path.get();
     }
     if (path.isPresent() && Files.exists(path.get())) {
-      if (GgufParts.isGguf(model)) {
+      if (GgufParts.isGguf(model) || PackedFormat.isPacked(path.get())) {
         return path.get();
       }
       throw new ModelException(
           model
-              + ": is a file; give the folder that holds config.json and the weights, or a .gguf"
-              + " file");
+              + ": is a file; give the folder that holds config.json and the weights, a .gguf file"
+              + " or a packed one (.moka)");
     }
     ModelName name =
         ModelName.parse(model)

@@ -1,8 +1,12 @@
 package io.moka.model;
 
 import io.moka.moe.MoeLayer;
+import io.moka.moe.MoePath;
+import io.moka.moe.Router;
 import io.moka.weights.ExpertWeights;
+import io.moka.weights.PackedMatrix;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * The weights of one layer; norms as floats.
@@ -32,7 +36,15 @@ record LayerWeights(
    *
    * @param layer the whole layer
    */
-  record Moe(MoeLayer layer) implements Mlp {}
+  record Moe(MoeLayer layer) implements Mlp {
+    /** A layer without shared expert and without bias of the choice. */
+    static Moe of(
+        int layer, MoePath path, PackedMatrix routerWeights, Router router, ExpertWeights experts) {
+      return new Moe(
+          new MoeLayer(
+              layer, path, routerWeights, router, new float[0], experts, Optional.empty()));
+    }
+  }
 
   /**
    * A layer without experts: one expert that sees every row.

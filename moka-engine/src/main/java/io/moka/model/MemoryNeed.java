@@ -7,7 +7,6 @@ import io.moka.checkpoint.ModelTensors;
 import io.moka.checkpoint.TensorInfo;
 import io.moka.checkpoint.TensorKey;
 import io.moka.checkpoint.TensorKey.Part;
-import io.moka.moe.MoePath;
 import io.moka.weights.JoinedMatrix;
 import io.moka.weights.PackedMatrix;
 import java.lang.management.ManagementFactory;
@@ -44,7 +43,7 @@ final class MemoryNeed {
 
   /** Bytes of all matrices as they will be packed; norms and biases are nothing beside them. */
   static long packedBytes(Checkpoint checkpoint, TransformerOptions options) {
-    boolean join = options.path() == MoePath.FUSED && options.prefuse();
+    boolean join = options.joins();
     long bytes = 0;
     for (TensorKey key : ModelTensors.of(checkpoint.config()).keySet()) {
       boolean packed = key.part() != Part.EMBEDDING || checkpoint.config().tieWordEmbeddings();

@@ -21,8 +21,8 @@ import java.util.function.DoubleConsumer;
 
 /**
  * A loaded model: weights in the kernels' layout and the forward pass over them. One thread at a
- * time. It owns the packed weights and its workspace; the checkpoint, for the embedding table, and
- * the kernels stay its caller's.
+ * time. It owns the weights that it packed and its workspace; the checkpoint, for the embedding
+ * table and for weights that it holds packed, and the kernels stay its caller's.
  */
 public final class Transformer implements AutoCloseable {
   /** How many rows of logits one call yields at most. */
@@ -54,7 +54,7 @@ public final class Transformer implements AutoCloseable {
       Kernels kernels,
       TransformerOptions options,
       Arena arena,
-      WeightLoader loader) {
+      ModelWeights weights) {
     this.config = checkpoint.config();
     this.kernels = kernels;
     this.options = options;
@@ -62,11 +62,11 @@ public final class Transformer implements AutoCloseable {
     this.embedding = checkpoint.tensor(TensorKey.model(Part.EMBEDDING));
     List<LayerWeights> loaded = new ArrayList<>();
     for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
-      loaded.add(loader.layer(layer));
+      loaded.add(weights.layer(layer));
     }
     this.layers = List.copyOf(loaded);
-    this.finalNorm = loader.finalNorm();
-    this.head = loader.head();
+    this.finalNorm = weights.finalNorm();
+    this.head = weights.head();
     this.shape =
         new AttentionShape(
             config.numAttentionHeads(),
@@ -82,9 +82,10 @@ public final class Transformer implements AutoCloseable {
   }
 
   /**
-   * Packs a checkpoint's weights, in parallel.
+   * Packs a checkpoint's weights, in parallel, or takes them where a packed file is mapped.
    *
-   * @param checkpoint the files; they stay open as long as the model, for the embedding table
+   * @param checkpoint the files; they stay open as long as the model, for the embedding table and
+   *     for weights that are used as they lie
    * @param kernels what computes; owned by the caller
    * @param options the path through the experts
    * @param progress told the share done, rising to 1; from several threads, one at a time
@@ -95,9 +96,11 @@ public final class Transformer implements AutoCloseable {
       Checkpoint checkpoint, Kernels kernels, TransformerOptions options, DoubleConsumer progress) {
     MemoryNeed.check(checkpoint, options);
     Arena arena = new WeightArena();
-    try (WeightLoader loader =
-        new WeightLoader(checkpoint, options, arena, kernels.threads(), progress)) {
-      return new Transformer(checkpoint, kernels, options, arena, loader);
+    try (ModelWeights weights =
+        checkpoint.packed().isPresent()
+            ? new MappedWeights(checkpoint, options, arena, progress)
+            : new WeightLoader(checkpoint, options, arena, kernels.threads(), progress)) {
+      return new Transformer(checkpoint, kernels, options, arena, weights);
     } catch (RuntimeException | Error e) {
       arena.close();
       throw e;

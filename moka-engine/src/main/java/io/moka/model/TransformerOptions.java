@@ -15,4 +15,13 @@ public record TransformerOptions(MoePath path, boolean prefuse, boolean forceRan
   /** Fused and prefused. */
   public static final TransformerOptions DEFAULT =
       new TransformerOptions(MoePath.FUSED, true, false);
+
+  /**
+   * Whether the experts' gate and up are joined once.
+   *
+   * @return false where they lie apart
+   */
+  boolean joins() {
+    return path == MoePath.FUSED && prefuse;
+  }
 }

@@ -1,15 +1,12 @@
 package io.moka.model;
 
-import io.moka.ModelException;
 import io.moka.MokaException;
 import io.moka.checkpoint.Checkpoint;
+import io.moka.checkpoint.ExpertTypes;
 import io.moka.checkpoint.ModelConfig;
 import io.moka.checkpoint.ModelTensors;
-import io.moka.checkpoint.TensorInfo;
 import io.moka.checkpoint.TensorKey;
 import io.moka.checkpoint.TensorKey.Part;
-import io.moka.moe.MoeLayer;
-import io.moka.moe.MoePath;
 import io.moka.moe.Router;
 import io.moka.moe.RoutingRule;
 import io.moka.weights.ExpertWeights;
@@ -25,7 +22,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -36,7 +32,7 @@ import java.util.function.DoubleConsumer;
  * Packs a checkpoint's tensors, a few at a time in parallel, and lets go of each as soon as it is
  * packed: the stored copy and the packed one are never both resident for more than a few tensors.
  */
-final class WeightLoader implements AutoCloseable {
+final class WeightLoader implements ModelWeights {
   private final Checkpoint checkpoint;
   private final ModelConfig config;
   private final TransformerOptions options;
@@ -57,10 +53,7 @@ final class WeightLoader implements AutoCloseable {
     this.config = checkpoint.config();
     this.options = options;
     this.arena = arena;
-    this.router =
-        new Router(
-            RoutingRule.softmax(config.moe().numExpertsPerTok(), config.moe().normTopkProb()),
-            config.moe().numExperts());
+    this.router = router(config);
     this.threads = Executors.newFixedThreadPool(threads);
     this.progress = progress;
     this.total =
@@ -70,13 +63,20 @@ final class WeightLoader implements AutoCloseable {
             .sum();
   }
 
+  /** The routing contract of a model, the same in all its layers. */
+  static Router router(ModelConfig config) {
+    return new Router(
+        RoutingRule.softmax(config.moe().numExpertsPerTok(), config.moe().normTopkProb()),
+        config.moe().numExperts());
+  }
+
   /** The embedding table stays as stored; where it is tied, the head is packed from it. */
   private boolean isPacked(TensorKey key) {
     return key.part() != Part.EMBEDDING || config.tieWordEmbeddings();
   }
 
-  /** The weights of a layer. */
-  LayerWeights layer(int layer) {
+  @Override
+  public LayerWeights layer(int layer) {
     MemorySegment bias = MemorySegment.NULL;
     MemorySegment outputBias = MemorySegment.NULL;
     if (config.attentionBias()) {
@@ -105,7 +105,8 @@ final class WeightLoader implements AutoCloseable {
   }
 
   /** The head; a tied one is packed from the embedding table, which stays as it is for look-ups. */
-  PackedMatrix head() {
+  @Override
+  public PackedMatrix head() {
     Part part = config.tieWordEmbeddings() ? Part.EMBEDDING : Part.HEAD;
     Tensor tensor = checkpoint.tensor(TensorKey.model(part));
     int pieces = Math.max(1, tensor.rows() / 4096);
@@ -128,8 +129,8 @@ final class WeightLoader implements AutoCloseable {
     return packed;
   }
 
-  /** The weights of the last norm. */
-  MemorySegment finalNorm() {
+  @Override
+  public MemorySegment finalNorm() {
     return floats(List.of(checkpoint.tensor(TensorKey.model(Part.FINAL_NORM))));
   }
 
@@ -137,15 +138,7 @@ final class WeightLoader implements AutoCloseable {
     ModelConfig.Moe moe = config.moe();
     Future<PackedMatrix> routerWeights = threads.submit(() -> pack(get(Part.ROUTER, layer)));
     ExpertWeights experts = experts(layer, 0, moe.numExperts(), moe.moeIntermediateSize());
-    return new LayerWeights.Moe(
-        new MoeLayer(
-            layer,
-            options.path(),
-            await(routerWeights),
-            router,
-            new float[0],
-            experts,
-            Optional.empty()));
+    return LayerWeights.Moe.of(layer, options.path(), await(routerWeights), router, experts);
   }
 
   private LayerWeights.Mlp plain(int layer) {
@@ -154,8 +147,8 @@ final class WeightLoader implements AutoCloseable {
 
   /** Experts from {@code first} on; -1 names the MLP of a layer without experts. */
   private ExpertWeights experts(int layer, int first, int count, int width) {
-    boolean join = options.path() == MoePath.FUSED && options.prefuse() || first < 0;
-    requireOneType(layer, first, count, join);
+    boolean join = options.joins() || first < 0;
+    ExpertTypes.check(checkpoint, layer, join);
     List<Future<PackedMatrix>> down = new ArrayList<>();
     List<Future<JoinedMatrix>> joined = new ArrayList<>();
     List<Future<PackedMatrix>> gate = new ArrayList<>();
@@ -176,39 +169,6 @@ final class WeightLoader implements AutoCloseable {
             : new ExpertWeights.Apart(awaitAll(gate), awaitAll(up));
     return new ExpertWeights(
         gateUp, awaitAll(down), config.hiddenAct(), config.hiddenSize(), width);
-  }
-
-  /**
-   * Gate and up share one matrix; those that lie apart share the buffers in which they join; rows
-   * rounded for quantised weights meet all experts of a layer.
-   */
-  private void requireOneType(int layer, int first, int count, boolean join) {
-    TensorInfo firstGate = checkpoint.describe(TensorKey.expert(Part.GATE, layer, first));
-    TensorInfo firstDown = checkpoint.describe(TensorKey.expert(Part.DOWN, layer, first));
-    for (int expert = first; expert < first + count; expert++) {
-      TensorInfo gate = checkpoint.describe(TensorKey.expert(Part.GATE, layer, expert));
-      TensorInfo up = checkpoint.describe(TensorKey.expert(Part.UP, layer, expert));
-      TensorInfo down = checkpoint.describe(TensorKey.expert(Part.DOWN, layer, expert));
-      requireOneType(gate, up);
-      if (!join || isQuantised(firstGate, gate)) {
-        requireOneType(firstGate, gate);
-      }
-      if (isQuantised(firstDown, down)) {
-        requireOneType(firstDown, down);
-      }
-    }
-  }
-
-  private static boolean isQuantised(TensorInfo one, TensorInfo other) {
-    return one.format().isQuantised() || other.format().isQuantised();
-  }
-
-  private static void requireOneType(TensorInfo one, TensorInfo other) {
-    if (one.format() != other.format()) {
-      throw new ModelException(
-          "%s is of type %s and %s of %s; a layer's experts must be of one type: convert the model"
-              .formatted(one.name(), one.format(), other.name(), other.format()));
-    }
   }
 
   private Tensor get(Part part, int layer) {

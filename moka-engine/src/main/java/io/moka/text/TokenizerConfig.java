@@ -33,6 +33,8 @@ public record TokenizerConfig(
   public static final TokenizerConfig NONE =
       new TokenizerConfig(Map.of(), Optional.empty(), Optional.empty(), Optional.empty());
 
+  private static final String CONFIG = "tokenizer_config.json";
+  private static final String TEMPLATE = "chat_template.jinja";
   private static final int MAX_CONFIG_BYTES = 16 << 20;
   private static final int MAX_TEMPLATE_BYTES = 1 << 20;
 
@@ -57,20 +59,54 @@ public record TokenizerConfig(
    * @throws ModelException where a file is damaged or too large
    */
   public static TokenizerConfig read(Path folder) {
-    Path file = folder.resolve("tokenizer_config.json");
-    TokenizerConfig config = Files.exists(file) ? parse(file) : NONE;
-    Path template = folder.resolve("chat_template.jinja");
-    if (!Files.exists(template)) {
-      return config;
-    }
-    return new TokenizerConfig(
-        config.specialTokens,
-        config.addBeginToken,
-        Optional.of(utf8(template, DocumentReader.bytes(template, MAX_TEMPLATE_BYTES))),
-        config.toolUseTemplate);
+    return of(
+        folder.toString(),
+        bytes(folder.resolve(CONFIG), MAX_CONFIG_BYTES),
+        bytes(folder.resolve(TEMPLATE), MAX_TEMPLATE_BYTES));
   }
 
-  private static String utf8(Path file, byte[] bytes) {
+  /**
+   * Reads the same from memory.
+   *
+   * @param source what to call the model in messages
+   * @param config {@code tokenizer_config.json}
+   * @param template {@code chat_template.jinja}, which wins
+   * @return what was found
+   * @throws ModelException where one is damaged or too large
+   */
+  public static TokenizerConfig of(
+      String source, Optional<byte[]> config, Optional<byte[]> template) {
+    TokenizerConfig read =
+        config
+            .map(json ->
+                parse(source + "/" + CONFIG, limited(source, CONFIG, json, MAX_CONFIG_BYTES)))
+            .orElse(NONE);
+    return template
+        .map(text -> limited(source, TEMPLATE, text, MAX_TEMPLATE_BYTES))
+        .map(text ->
+            new TokenizerConfig(
+                read.specialTokens,
+                read.addBeginToken,
+                Optional.of(utf8(source + "/" + TEMPLATE, text)),
+                read.toolUseTemplate))
+        .orElse(read);
+  }
+
+  private static Optional<byte[]> bytes(Path file, int maxBytes) {
+    return Files.exists(file)
+        ? Optional.of(DocumentReader.bytes(file, maxBytes))
+        : Optional.empty();
+  }
+
+  private static byte[] limited(String source, String name, byte[] bytes, int maxBytes) {
+    if (bytes.length > maxBytes) {
+      throw new ModelException(
+          "%s/%s has %d bytes; at most %d".formatted(source, name, bytes.length, maxBytes));
+    }
+    return bytes;
+  }
+
+  private static String utf8(String file, byte[] bytes) {
     try {
       return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
     } catch (CharacterCodingException e) {
@@ -78,8 +114,7 @@ public record TokenizerConfig(
     }
   }
 
-  private static TokenizerConfig parse(Path file) {
-    byte[] json = DocumentReader.bytes(file, MAX_CONFIG_BYTES);
+  private static TokenizerConfig parse(String file, byte[] json) {
     try {
       JsonNode root = DocumentReader.MAPPER.readTree(json);
       if (!root.isObject()) {
@@ -112,7 +147,7 @@ public record TokenizerConfig(
   }
 
   /** The field is one template, or a list of {@code {"name": ..., "template": ...}}. */
-  private static Optional<String> template(Path file, JsonNode field, String name) {
+  private static Optional<String> template(String file, JsonNode field, String name) {
     if (field.isMissingNode() || field.isNull()) {
       return Optional.empty();
     }

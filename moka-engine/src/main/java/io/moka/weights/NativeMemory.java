@@ -23,6 +23,9 @@ public final class NativeMemory {
       System.getProperty("os.name").toLowerCase(Locale.ROOT).contains("linux");
   private static final long PAGE_BYTES = 4096;
 
+  /** A vector of 512 bits, and a cache line. */
+  private static final int ALIGNMENT = 64;
+
   private NativeMemory() {}
 
   /** The calls into the C library; loaded on Linux alone. */
@@ -69,12 +72,12 @@ public final class NativeMemory {
    * @throws OutOfMemoryError when the address space is exhausted
    */
   public static MemorySegment allocate(Arena arena, long bytes) {
-    if (!LINUX || bytes < MAPPED_FROM_BYTES) {
-      return arena.allocate(bytes, 64);
+    if (!LINUX || bytes < MAPPED_FROM_BYTES || arena instanceof WeightArena) {
+      return arena.allocate(bytes, ALIGNMENT);
     }
     long address = map(bytes);
     if (address == -1) {
-      return arena.allocate(bytes, 64);
+      return arena.allocate(bytes, ALIGNMENT);
     }
     advise(address, bytes, MADV_HUGEPAGE);
     return MemorySegment.ofAddress(address)
@@ -99,6 +102,20 @@ public final class NativeMemory {
    */
   public static void populate(MemorySegment mapped) {
     advisePages(mapped, MADV_POPULATE_READ);
+  }
+
+  /**
+   * A mapped file as memory of the kind that {@link #allocate} gives. Kernels whose call sites meet
+   * one kind of segment stay quick; a mapped one is of another.
+   *
+   * @param mapped a file mapped for reading
+   * @param arena the owner of the mapping
+   * @return the same bytes, read-only; {@link #release} and {@link #populate} do nothing to it
+   */
+  public static MemorySegment view(MemorySegment mapped, Arena arena) {
+    return MemorySegment.ofAddress(mapped.address())
+        .reinterpret(mapped.byteSize(), arena, segment -> {})
+        .asReadOnly();
   }
 
   /** Best effort: a system that does not know the advice refuses it, and nothing changes. */

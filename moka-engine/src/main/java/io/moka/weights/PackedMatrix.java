@@ -25,6 +25,12 @@ import java.lang.foreign.MemorySegment;
  * @param data the groups, 64-byte aligned
  */
 public record PackedMatrix(WeightFormat format, int rows, int columns, MemorySegment data) {
+  /**
+   * Names what this class, {@link TileLayout} and {@link JoinedMatrix} draw. Packed files carry it:
+   * whoever changes where a byte lies raises it, and files of the older layout are refused.
+   */
+  public static final int LAYOUT_VERSION = 1;
+
   /** Rows of a strip: the lanes of a 512-bit vector of floats. */
   public static final int STRIP_ROWS = 16;
 

@@ -14,9 +14,6 @@ public final class Packer {
   /** Words of a row that are turned at a time: one cache line. */
   private static final int BLOCK_WORDS = 16;
 
-  /** Of a packed matrix: a vector of 512 bits, and a cache line. */
-  private static final int ALIGNMENT = 64;
-
   /** Bytes of one word of all lanes of a strip. */
   private static final int STRIP_WORD_BYTES = PackedMatrix.STRIP_ROWS * Integer.BYTES;
 
@@ -81,6 +78,40 @@ public final class Packer {
   }
 
   /**
+   * Copies the gate out of a join, as if it had been packed alone.
+   *
+   * @param arena who owns the copy
+   * @param joined gate and up
+   * @return [F, D]
+   */
+  public static PackedMatrix gate(Arena arena, JoinedMatrix joined) {
+    return side(arena, joined, 0);
+  }
+
+  /**
+   * Copies the up out of a join, as if it had been packed alone.
+   *
+   * @param arena who owns the copy
+   * @param joined gate and up
+   * @return [F, D]
+   */
+  public static PackedMatrix up(Arena arena, JoinedMatrix joined) {
+    return side(arena, joined, 1);
+  }
+
+  /** Each group of the join holds two strips of one side, then two of the other. */
+  private static PackedMatrix side(Arena arena, JoinedMatrix joined, int side) {
+    PackedMatrix both = joined.packed();
+    PackedMatrix alone = allocate(arena, both.format(), joined.width(), both.columns());
+    long pairBytes = 2 * both.stripBytes();
+    for (int group = 0; group < both.groups(); group++) {
+      long from = (2L * group + side) * pairBytes;
+      MemorySegment.copy(both.data(), from, alone.data(), group * pairBytes, pairBytes);
+    }
+    return alone;
+  }
+
+  /**
    * Allocates a packed matrix of zeros.
    *
    * @param arena its owner
@@ -91,7 +122,7 @@ public final class Packer {
    */
   public static PackedMatrix allocate(Arena arena, WeightFormat format, int rows, int columns) {
     long bytes = PackedMatrix.bytes(format, rows, columns);
-    return new PackedMatrix(format, rows, columns, arena.allocate(bytes, ALIGNMENT));
+    return new PackedMatrix(format, rows, columns, NativeMemory.allocate(arena, bytes));
   }
 
   private static void same(MatrixView first, MatrixView other) {

@@ -6,8 +6,8 @@ import java.lang.foreign.MemorySegment;
 /**
  * Memory for weights, carved out of large regions that ask for huge pages: thousands of experts in
  * mappings of their own would have hardly any, and decoding, which touches other experts in each
- * step, would wait for page tables. Any number of threads may allocate; what it has handed out lives
- * until it is closed.
+ * step, would wait for page tables. Any number of threads may allocate; what it has handed out
+ * lives until it is closed.
  */
 public final class WeightArena implements Arena {
   private static final long HUGE_PAGE_BYTES = 2L << 20;

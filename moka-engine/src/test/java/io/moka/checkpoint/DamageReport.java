@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.moka.MokaException;
 import io.moka.weights.Tensor;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 
@@ -16,16 +18,22 @@ final class DamageReport {
 
   /** Whether a model opens; anything but Moka's own exceptions fails the test. */
   boolean open(Supplier<Checkpoint> model, String what) {
+    return open(model, what, checkpoint -> {});
+  }
+
+  /** As {@link #open(Supplier, String)}; a model that opens must then bear to be used. */
+  boolean open(Supplier<Checkpoint> model, String what, Consumer<Checkpoint> use) {
     String outcome;
     boolean opened = false;
     try (Checkpoint checkpoint = model.get()) {
-      for (TensorKey key : ModelTensors.of(checkpoint.config()).keySet()) {
-        Tensor tensor = checkpoint.tensor(key);
-        readEnd(tensor);
-        checkpoint.release(tensor);
+      if (checkpoint.packed().isPresent()) {
+        readPieces(checkpoint, checkpoint.packed().get());
+      } else {
+        readTensors(checkpoint);
       }
       checkpoint.metadata().ifPresent(DamageReport::readVocabulary);
       outcome = "opens";
+      use.accept(checkpoint);
       opened = true;
     } catch (MokaException e) {
       assertThat(e.getMessage()).as(what).isNotBlank().hasSizeLessThan(20_000);
@@ -37,8 +45,25 @@ final class DamageReport {
     return opened;
   }
 
-  private static void readEnd(Tensor tensor) {
-    byte last = tensor.data().get(ValueLayout.JAVA_BYTE, tensor.data().byteSize() - 1);
+  private static void readTensors(Checkpoint checkpoint) {
+    for (TensorKey key : ModelTensors.of(checkpoint.config()).keySet()) {
+      Tensor tensor = checkpoint.tensor(key);
+      readEnd(tensor.data());
+      checkpoint.release(tensor);
+    }
+  }
+
+  private static void readPieces(Checkpoint checkpoint, PackedWeights weights) {
+    for (TensorKey key : ModelTensors.of(checkpoint.config()).keySet()) {
+      assertThat(checkpoint.describe(key).bytes()).isPositive();
+    }
+    for (PackedKey key : weights.entries().keySet()) {
+      readEnd(weights.data(key));
+    }
+  }
+
+  private static void readEnd(MemorySegment data) {
+    byte last = data.get(ValueLayout.JAVA_BYTE, data.byteSize() - 1);
     assertThat((int) last).isBetween(-128, 127);
   }
 

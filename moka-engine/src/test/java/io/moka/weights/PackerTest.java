@@ -50,6 +50,18 @@ class PackerTest {
   }
 
   @ParameterizedTest
+  @EnumSource
+  void theSidesOfAJoinAreAsIfPackedAlone(WeightFormat format) {
+    for (int rows : new int[] {1, 16, 31, 32, 33, 64, 65, 130}) {
+      Tensor gate = tensor(format, rows, 256);
+      Tensor up = tensor(format, rows, 256);
+      JoinedMatrix joined = Packer.join(arena, MatrixView.of(gate), MatrixView.of(up));
+      assertThat(bytes(Packer.gate(arena, joined))).isEqualTo(bytes(Packer.pack(arena, gate)));
+      assertThat(bytes(Packer.up(arena, joined))).isEqualTo(bytes(Packer.pack(arena, up)));
+    }
+  }
+
+  @ParameterizedTest
   @MethodSource("shapes")
   void elementsComeBack(WeightFormat format, int rows, int columns) {
     Tensor tensor = tensor(format, rows, columns);

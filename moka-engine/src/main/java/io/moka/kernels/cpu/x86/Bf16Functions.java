@@ -13,8 +13,7 @@ import java.lang.foreign.MemorySegment;
 record Bf16Functions(CodeMemory memory, MemorySegment round, MemorySegment[] products)
     implements AutoCloseable {
   /** Blocks from where a strip is read to where it is prefetched. */
-  static final int BLOCKS_AHEAD = 
-      ReadPattern.FOUR_STREAMS.blocksAhead(Bf16GroupCode.BLOCK_BYTES);
+  static final int BLOCKS_AHEAD = ReadPattern.FOUR_STREAMS.blocksAhead(Bf16GroupCode.BLOCK_BYTES);
 
   /** Writes and loads the functions, if this processor can run them. */
   static Availability<Bf16Functions> load(CpuFeatures features) {

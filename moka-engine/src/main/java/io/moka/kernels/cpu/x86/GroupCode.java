@@ -227,7 +227,10 @@ abstract class GroupCode {
     assembler.jump(Condition.NOT_EQUAL, next);
   }
 
-  /** Prefetches, where the pattern says so, what lies ahead of some bytes of a strip that begin at its pointer. */
+  /**
+   * Prefetches, where the pattern says so, what lies ahead of some bytes of a strip that begin at
+   * its pointer.
+   */
   final void prefetch(int strip, int bytes) {
     if (blocksAhead == 0) {
       return;

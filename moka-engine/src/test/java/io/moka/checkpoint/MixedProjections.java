@@ -1,0 +1,68 @@
+package io.moka.checkpoint;
+
+import io.moka.checkpoint.TensorKey.Part;
+import io.moka.weights.Tensor;
+import io.moka.weights.WeightFormat;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/** A model whose key weights are F32 beside others: its projections cannot share a matrix. */
+final class MixedProjections implements Checkpoint {
+  private final Checkpoint base;
+
+  MixedProjections(Checkpoint base) {
+    this.base = base;
+  }
+
+  @Override
+  public Tensor tensor(TensorKey key) {
+    Tensor tensor = base.tensor(key);
+    if (key.part() != Part.WK) {
+      return tensor;
+    }
+    long count = Tensor.elements(tensor.shape());
+    MemorySegment data = Arena.ofAuto().allocate(count * Float.BYTES, 64);
+    for (long i = 0; i < count; i++) {
+      float value = tensor.format().get(tensor.data(), tensor.format().bytes(i));
+      data.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
+    }
+    base.release(tensor);
+    return new Tensor(tensor.name(), WeightFormat.F32, tensor.shape(), data);
+  }
+
+  @Override
+  public TensorInfo describe(TensorKey key) {
+    TensorInfo info = base.describe(key);
+    return key.part() == Part.WK
+        ? new TensorInfo(info.name(), WeightFormat.F32, info.shape())
+        : info;
+  }
+
+  @Override
+  public void release(Tensor tensor) {
+    base.release(tensor);
+  }
+
+  @Override
+  public ModelConfig config() {
+    return base.config();
+  }
+
+  @Override
+  public GenerationDefaults generationDefaults() {
+    return base.generationDefaults();
+  }
+
+  @Override
+  public Optional<Path> folder() {
+    return base.folder();
+  }
+
+  @Override
+  public void close() {
+    base.close();
+  }
+}
