@@ -51,7 +51,7 @@ public interface SpanProducts {
    * @param from where the first begins, in bytes; the others follow it, d floats each
    * @param heads query heads, at most {@link #MAX_HEADS}
    * @param scale what sums are multiplied by
-   * @param scores takes the result; {@link #SPARE_BLOCKS} more are overwritten
+   * @param scores takes the result; {@link #SPARE_BLOCKS} more may be overwritten
    * @param to where the first block's scores go, in bytes
    * @param scratch the worker's
    */

@@ -46,6 +46,9 @@ final class ExpertJobs implements AutoCloseable {
   /** The rows that gate and up, or a grouped product, read, in tiles by expert. */
   private final ReusedMemory inputTiles = new ReusedMemory();
 
+  /** Whether all experts read the first of these tiles, because the step has one row. */
+  private boolean oneInput;
+
   /** What down reads, in tiles by expert. */
   private final ReusedMemory hiddenTiles = new ReusedMemory();
 
@@ -76,7 +79,7 @@ final class ExpertJobs implements AutoCloseable {
     WeightFormat format = gateUpFormat(experts.gateUp());
     gateUp.inTiles = products.usesTiles(format);
     if (gateUp.inTiles) {
-      quantise(x, false, format);
+      quantise(x, false, format, rows);
     }
     gateUp.downFormat = experts.down().getFirst().format();
     gateUp.intoTiles = products.usesTiles(gateUp.downFormat);
@@ -101,12 +104,13 @@ final class ExpertJobs implements AutoCloseable {
   }
 
   /** Rounds the row of every choice into the tiles of its expert. */
-  private void quantise(Rows x, boolean perChoice, WeightFormat format) {
+  private void quantise(Rows x, boolean perChoice, WeightFormat format, int rows) {
+    oneInput = rows == 1 && !perChoice;
     inputTiles.reserve(lists.size() * products.tileRowBytes(format, x.columns()));
     quantise.x = x;
     quantise.perChoice = perChoice;
     quantise.format = format;
-    pool.run(lists.size(), quantise);
+    pool.run(oneInput ? 1 : lists.size(), quantise);
   }
 
   private void joinInSteps(Apart apart) {
@@ -141,7 +145,7 @@ final class ExpertJobs implements AutoCloseable {
     WeightFormat format = weights.getFirst().format();
     boolean inTiles = products.usesTiles(format);
     if (inTiles) {
-      quantise(x, perChoice, format);
+      quantise(x, perChoice, format, rows);
     }
     runGrouped(x, perChoice, inTiles, inputTiles, weights, out);
   }
@@ -275,7 +279,7 @@ final class ExpertJobs implements AutoCloseable {
               strip,
               PackedMatrix.GROUP_STRIPS,
               inputTiles.segment(),
-              slot * products.tileRowBytes(packed.format(), packed.columns()),
+              (oneInput ? 0 : slot) * products.tileRowBytes(packed.format(), packed.columns()),
               count,
               own);
         } else {
@@ -341,7 +345,8 @@ final class ExpertJobs implements AutoCloseable {
       for (int slot = lists.start(active); slot < lists.end(active); ) {
         int count = Math.min(lists.end(active) - slot, GroupProducts.MAX_ROWS);
         if (inTiles) {
-          long at = slot * products.tileRowBytes(matrix.format(), matrix.columns());
+          int first = tiles == inputTiles && oneInput ? 0 : slot;
+          long at = first * products.tileRowBytes(matrix.format(), matrix.columns());
           products.multiplyTiles(matrix, strip, strips, tiles.segment(), at, count, own);
         } else {
           for (int i = 0; i < count; i++) {

@@ -19,9 +19,12 @@ final class SpanCalls {
 
   private SpanCalls() {}
 
+  /** Entries of a table beyond its blocks: one to make their number even, two to fetch ahead. */
+  private static final int SPARE_ENTRIES = 3;
+
   /** Bytes that a call needs for its table. */
   static long tableBytes(int blocks) {
-    return (blocks + 1L) * WORD.byteSize();
+    return (blocks + SPARE_ENTRIES) * WORD.byteSize();
   }
 
   /**
@@ -57,9 +60,15 @@ final class SpanCalls {
     checkCounts(functions, cache, blocks, heads);
     long keysBytes = PackedMatrix.stripBytes(cache.type().format(), cache.headDim());
     fill(table, cache.layer(layer), keys, 0, blocks, keysBytes);
-    // blocks go in pairs: the last of an odd number is taken twice
-    table.set(WORD, blocks * WORD.byteSize(), table.get(WORD, (blocks - 1) * WORD.byteSize()));
-    long pairs = (blocks + 1) / 2;
+    int even = blocks + blocks % 2;
+    if (even > blocks) {
+      // blocks go in pairs: the last of an odd number is taken twice
+      set(table, blocks, get(table, blocks - 1));
+    }
+    // the values of the first blocks, which follow their keys, come next
+    set(table, even, get(table, 0) + keysBytes);
+    set(table, even + 1, get(table, 1) + keysBytes);
+    long pairs = even / 2;
     long headBytes = (long) cache.headDim() * Float.BYTES;
     long q = Int8Calls.address(queries, from, heads * headBytes);
     long out =
@@ -113,6 +122,7 @@ final class SpanCalls {
     long strips = Math.ceilDiv(cache.headDim(), SpanProducts.BLOCK);
     long stripBytes = cache.valueStripBytes();
     fill(table, data, values, firstBlock, blocks, strips * stripBytes);
+    set(table, blocks, get(table, blocks - 1));
     long p = Int8Calls.address(probabilities, from, blocks * (long) SpanProducts.SCORE_BLOCK_BYTES);
     long stride = SpanProducts.sumsStride(cache.headDim());
     long out = Int8Calls.address(Int8Calls.writable(sums), 0, heads * stride);
@@ -151,7 +161,15 @@ final class SpanCalls {
     for (int i = 0; i < blocks; i++) {
       long offset = offsets[first + i];
       Objects.checkFromIndexSize(offset, bytes, data.byteSize());
-      table.set(WORD, i * WORD.byteSize(), base + offset);
+      set(table, i, base + offset);
     }
+  }
+
+  private static void set(MemorySegment table, int entry, long address) {
+    table.set(WORD, entry * WORD.byteSize(), address);
+  }
+
+  private static long get(MemorySegment table, int entry) {
+    return table.get(WORD, entry * WORD.byteSize());
   }
 }

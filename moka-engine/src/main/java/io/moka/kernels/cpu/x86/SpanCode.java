@@ -13,7 +13,7 @@ import io.moka.weights.WeightFormat;
  *
  * <pre>
  * void scores(keys, blockPairs, q, qStride, columnPairs, out, scale)
- *   keys        table of i64: where the keys of each block begin
+ *   keys        table of i64: where the keys of each block begin, and of two to fetch after them
  *   blockPairs  pairs of blocks
  *   q           the first head's d floats; the others follow at qStride bytes
  *   out         for each block 8 x 16 floats
@@ -25,7 +25,7 @@ import io.moka.weights.WeightFormat;
  *   out = sums * scale
  *
  * void values(values, blocks, p, strips, stripBytes, sums, sumsStride)
- *   values      table of i64: where the values of each block begin
+ *   values      table of i64: where the values of each block begin, and of one to fetch after them
  *   p           for each block 8 x 16 floats
  *   strips      of 16 dimensions; stripBytes apart
  *   sums        the first head's floats; the others follow at sumsStride bytes
@@ -35,14 +35,14 @@ import io.moka.weights.WeightFormat;
  *   for each position: new[strip][head] = fma(value[strip], p[head], new[strip][head])
  *   sums += new
  * </pre>
+ *
+ * <p>The blocks of a head lie apart, each shorter than what the processor's own prefetching needs
+ * to start: so each is fetched while the one before is multiplied, line by line.
  */
 final class SpanCode {
   private static final int MAX_HEADS = SpanProducts.MAX_HEADS;
   private static final int VECTOR_BYTES = 64;
   private static final int PAIR_FLOATS = 2 * Float.BYTES;
-
-  /** From where keys and values are read to where they are prefetched. */
-  private static final int AHEAD_BYTES = 2048;
 
   /** The seventh argument: above the return address and the saved registers. */
   private static final Gp[] SAVED = {Gp.RBX, Gp.RBP, Gp.R12, Gp.R13, Gp.R14, Gp.R15};
@@ -55,6 +55,9 @@ final class SpanCode {
   private static final Gp OUT = Gp.R9;
   private static final Gp[] STRIP = {Gp.RAX, Gp.R10};
   private static final Gp LOOP = Gp.R11;
+
+  /** The same place in the blocks of keys that come next. */
+  private static final Gp[] NEXT = {Gp.R14, Gp.R15};
 
   /** Head i lies at (i < 4 ? FIRST : FOURTH) + i % 4 * STRIDE, THRICE being three of it. */
   private static final Gp STRIDE = Gp.RCX;
@@ -89,15 +92,19 @@ final class SpanCode {
   private void scores() {
     start();
     assembler.emit(Op.VBROADCASTSS, SCALE, LAST_ARGUMENT);
-    heads(INPUT);
+    assembler.address(THRICE, new Mem(STRIDE, STRIDE, 2, 0, false));
+    assembler.address(FOURTH, new Mem(INPUT, STRIDE, 4, 0, false));
     assembler.move(START, INPUT);
     Label next = assembler.here();
     assembler.load(STRIP[0], Mem.at(TABLE, 0));
     assembler.load(STRIP[1], Mem.at(TABLE, 8));
+    assembler.load(NEXT[0], Mem.at(TABLE, 16));
+    assembler.load(NEXT[1], Mem.at(TABLE, 24));
     zero(2);
     assembler.move(LOOP, Gp.R8);
     Label pair = assembler.here();
-    prefetch(2);
+    prefetch(Mem.at(NEXT[0], 0));
+    prefetch(Mem.at(NEXT[1], 0));
     for (int half = 0; half < 2; half++) {
       for (int s = 0; s < 2; s++) {
         decode(Mem.at(STRIP[s], 0), half, strip(s));
@@ -108,6 +115,7 @@ final class SpanCode {
     }
     for (int s = 0; s < 2; s++) {
       assembler.alu(Alu.ADD, STRIP[s], PackedMatrix.pairBytes(format));
+      assembler.alu(Alu.ADD, NEXT[s], PackedMatrix.pairBytes(format));
     }
     assembler.alu(Alu.ADD, INPUT, PAIR_FLOATS);
     assembler.alu(Alu.ADD, FOURTH, PAIR_FLOATS);
@@ -133,19 +141,23 @@ final class SpanCode {
 
   private static final Gp STRIPS_LEFT = Gp.R14;
   private static final Gp BLOCK_OUT = Gp.R15;
+
+  /** From a place in a block to the same in the next. */
+  private static final Gp TO_NEXT = Gp.R13;
+
   private static final Gp STRIPS = Gp.RBP;
 
   private void values() {
     start();
     assembler.move(STRIPS, STRIDE);
     assembler.load(STRIDE, LAST_ARGUMENT);
-    heads(OUT);
-    assembler.move(START, FOURTH);
-    assembler.alu(Alu.SUB, START, OUT);
+    assembler.address(THRICE, new Mem(STRIDE, STRIDE, 2, 0, false));
     Label next = assembler.here();
     Label one = new Label();
     Label done = new Label();
     assembler.load(STRIP[0], Mem.at(TABLE, 0));
+    assembler.load(TO_NEXT, Mem.at(TABLE, 8));
+    assembler.alu(Alu.SUB, TO_NEXT, STRIP[0]);
     assembler.move(BLOCK_OUT, OUT);
     assembler.move(STRIPS_LEFT, STRIPS);
     assembler.alu(Alu.SUB, STRIPS_LEFT, 2);
@@ -174,7 +186,9 @@ final class SpanCode {
     zero(count);
     assembler.move32(LOOP, SpanProducts.BLOCK / 2);
     Label pair = assembler.here();
-    prefetch(count);
+    for (int s = 0; s < count; s++) {
+      prefetch(Mem.at(STRIP[s], TO_NEXT, 0));
+    }
     for (int half = 0; half < 2; half++) {
       for (int s = 0; s < count; s++) {
         decode(Mem.at(STRIP[s], 0), half, strip(s));
@@ -193,7 +207,7 @@ final class SpanCode {
     if (count == 2) {
       assembler.move(STRIP[0], STRIP[1]);
     }
-    assembler.address(FOURTH, Mem.at(BLOCK_OUT, START, 0));
+    assembler.address(FOURTH, new Mem(BLOCK_OUT, STRIDE, 4, 0, false));
     for (int head = 0; head < heads; head++) {
       for (int s = 0; s < count; s++) {
         Mem to = head(BLOCK_OUT, head, s * VECTOR_BYTES);
@@ -222,12 +236,6 @@ final class SpanCode {
     assembler.ret();
   }
 
-  /** The registers that {@link #head} needs. */
-  private void heads(Gp first) {
-    assembler.address(THRICE, new Mem(STRIDE, STRIDE, 2, 0, false));
-    assembler.address(FOURTH, new Mem(first, STRIDE, 4, 0, false));
-  }
-
   private static Mem head(Gp first, int head, int displacement) {
     Gp base = head < 4 ? first : FOURTH;
     return switch (head % 4) {
@@ -253,11 +261,10 @@ final class SpanCode {
     }
   }
 
-  private void prefetch(int strips) {
-    for (int s = 0; s < strips; s++) {
-      for (int line = 0; line < PackedMatrix.pairBytes(format); line += VECTOR_BYTES) {
-        assembler.prefetch(Assembler.Hint.T0, Mem.at(STRIP[s], AHEAD_BYTES + line));
-      }
+  /** The lines of a pair. */
+  private void prefetch(Mem pair) {
+    for (int line = 0; line < PackedMatrix.pairBytes(format); line += VECTOR_BYTES) {
+      assembler.prefetch(Assembler.Hint.T0, pair.plus(line));
     }
   }
 
