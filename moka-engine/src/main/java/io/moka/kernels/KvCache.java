@@ -222,25 +222,15 @@ public final class KvCache implements AutoCloseable {
     long value = valueOffset(block, head, slot, 0);
     int pairBytes = PackedMatrix.pairBytes(type.format());
     long stripBytes = valueStripBytes();
-    if (type == KvType.F32) {
-      for (int i = 0; i < headDim; i++) {
-        long at = key + (i / 2) * (long) pairBytes + i % 2 * (pairBytes / 2L);
-        data.set(FLOAT, at, keys.get(FLOAT, keyFrom + 4L * i));
-        long to = value + i / BLOCK_TOKENS * stripBytes + i % BLOCK_TOKENS * 4L;
-        data.set(FLOAT, to, values.get(FLOAT, valueFrom + 4L * i));
-      }
-      return;
-    }
-    for (int i = 0; i < headDim; i += 2) {
-      // a pair of dimensions is one word
-      int even = type.round(keys.get(FLOAT, keyFrom + 4L * i)) & 0xFFFF;
-      int odd = type.round(keys.get(FLOAT, keyFrom + 4L * i + 4)) << 16;
-      data.set(ValueLayout.JAVA_INT_UNALIGNED, key + (i / 2) * (long) pairBytes, even | odd);
+    long half = PackedMatrix.elementOffset(type.format(), 0, 1);
+    long lane = PackedMatrix.elementOffset(type.format(), 1, 0);
+    for (int i = 0; i < headDim; i++) {
+      float number = keys.get(FLOAT, keyFrom + 4L * i);
+      type.put(data, key + i / 2 * (long) pairBytes + i % 2 * half, number);
     }
     for (int i = 0; i < headDim; i++) {
-      long to = value + i / BLOCK_TOKENS * stripBytes + i % BLOCK_TOKENS * 4L;
-      short bits = type.round(values.get(FLOAT, valueFrom + 4L * i));
-      data.set(ValueLayout.JAVA_SHORT_UNALIGNED, to, bits);
+      float number = values.get(FLOAT, valueFrom + 4L * i);
+      type.put(data, value + i / BLOCK_TOKENS * stripBytes + i % BLOCK_TOKENS * lane, number);
     }
   }
 
@@ -260,9 +250,9 @@ public final class KvCache implements AutoCloseable {
     long from = first / 2 * (long) pairBytes;
     long to = Math.ceilDiv(end, 2) * (long) pairBytes;
     for (long strip = 0; strip < target.byteSize(); strip += stripBytes) {
-      target.asSlice(strip, from).fill((byte) 0);
+      clear(target, strip, from);
       MemorySegment.copy(layers[layer], values + strip + from, target, strip + from, to - from);
-      target.asSlice(strip + to, stripBytes - to).fill((byte) 0);
+      clear(target, strip + to, stripBytes - to);
       if (first % 2 == 1) {
         clearHalf(target, strip + from, 0, pairBytes);
       }
@@ -272,10 +262,17 @@ public final class KvCache implements AutoCloseable {
     }
   }
 
+  /** A loop, since a slice would be an object. */
+  private static void clear(MemorySegment target, long from, long bytes) {
+    for (long at = from; at < from + bytes; at += Long.BYTES) {
+      target.set(ValueLayout.JAVA_LONG_UNALIGNED, at, 0);
+    }
+  }
+
   /** Clears one of the two slots of a pair. */
   private void clearHalf(MemorySegment target, long pair, int half, int pairBytes) {
-    if (type == KvType.F32) {
-      target.asSlice(pair + half * (pairBytes / 2), pairBytes / 2).fill((byte) 0);
+    if (type != KvType.BF16) {
+      clear(target, pair + half * (pairBytes / 2), pairBytes / 2);
       return;
     }
     for (long at = pair; at < pair + pairBytes; at += Integer.BYTES) {

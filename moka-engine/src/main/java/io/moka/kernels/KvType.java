@@ -54,16 +54,6 @@ public enum KvType {
     }
   }
 
-  /**
-   * The bits of a rounded number, for types of 16 bits.
-   *
-   * @param value what to round
-   * @return its bits
-   */
-  short round(float value) {
-    return this == F16 ? toHalf(value) : toBfloat(value);
-  }
-
   private static short toHalf(float value) {
     return Float.floatToFloat16(Math.clamp(value, -HALF_LARGEST, HALF_LARGEST));
   }

@@ -10,9 +10,12 @@ import java.lang.foreign.MemorySegment;
  * group  = 4 strips of 16 rows    four streams, each strictly ascending
  * strip  = columns in pairs       a last odd column is paired with zero
  * pair   = F32:  16 x column 2p, then 16 x column 2p + 1        128 bytes
+ *          F16:  the same                                         64 bytes
  *          BF16: 16 x (column 2p | column 2p + 1 &lt;&lt; 16)          64 bytes
- *          F16:  as BF16                                          64 bytes
  * </pre>
+ *
+ * <p>Pairs of BF16 are what its dot products take, and a shift or a mask makes floats of them;
+ * halves are converted 16 neighbours at a time.
  *
  * <p>Strips of quantised formats are made of tiles instead: {@link TileLayout}.
  *
@@ -29,7 +32,7 @@ public record PackedMatrix(WeightFormat format, int rows, int columns, MemorySeg
    * Names what this class, {@link TileLayout} and {@link JoinedMatrix} draw. Packed files carry it:
    * whoever changes where a byte lies raises it, and files of the older layout are refused.
    */
-  public static final int LAYOUT_VERSION = 1;
+  public static final int LAYOUT_VERSION = 2;
 
   /** Rows of a strip: the lanes of a 512-bit vector of floats. */
   public static final int STRIP_ROWS = 16;
@@ -122,8 +125,8 @@ public record PackedMatrix(WeightFormat format, int rows, int columns, MemorySeg
     long pair = (long) (column / 2) * pairBytes(format);
     int half = column % 2;
     return switch (format) {
-      case F32 -> pair + (half * STRIP_ROWS + lane) * 4L;
-      case F16, BF16 -> pair + (lane * 2 + half) * 2L;
+      case F32, F16 -> pair + (half * STRIP_ROWS + lane) * (long) format.blockBytes();
+      case BF16 -> pair + (lane * 2 + half) * 2L;
       default -> throw new IllegalArgumentException(format + " lies in tiles");
     };
   }

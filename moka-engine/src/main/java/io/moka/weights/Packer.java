@@ -160,11 +160,18 @@ public final class Packer {
       int lanes = Math.min(PackedMatrix.STRIP_ROWS - lane, part.rows() - row);
       long offset = (firstRow + row) / PackedMatrix.STRIP_ROWS * stripBytes;
       MemorySegment target = packed.data().asSlice(offset, stripBytes);
+      boolean planes = part.format() == WeightFormat.F16;
       if (lanes < PackedMatrix.STRIP_ROWS) {
         MemorySegment.copy(target, ValueLayout.JAVA_INT, 0, strip, 0, strip.length);
+        if (planes) {
+          planesToPairs(strip);
+        }
       }
       readRows(part, row, lanes, words);
       turn(words, lanes, strip, lane);
+      if (planes) {
+        pairsToPlanes(strip);
+      }
       MemorySegment.copy(strip, 0, target, ValueLayout.JAVA_INT, 0, strip.length);
       row += lanes;
     }
@@ -215,6 +222,34 @@ public final class Packer {
         for (int word = first; word < end; word++) {
           strip[word * PackedMatrix.STRIP_ROWS + lane + i] = words[row + word];
         }
+      }
+    }
+  }
+
+  /** In each vector of 16 pairs of halves: the first of all pairs, then the second of all. */
+  private static void pairsToPlanes(int[] strip) {
+    int[] pairs = new int[PackedMatrix.STRIP_ROWS];
+    for (int at = 0; at < strip.length; at += pairs.length) {
+      System.arraycopy(strip, at, pairs, 0, pairs.length);
+      for (int i = 0; i < pairs.length / 2; i++) {
+        int one = pairs[2 * i];
+        int two = pairs[2 * i + 1];
+        strip[at + i] = one & 0xFFFF | two << 16;
+        strip[at + pairs.length / 2 + i] = one >>> 16 | two & 0xFFFF0000;
+      }
+    }
+  }
+
+  /** The inverse. */
+  private static void planesToPairs(int[] strip) {
+    int[] planes = new int[PackedMatrix.STRIP_ROWS];
+    for (int at = 0; at < strip.length; at += planes.length) {
+      System.arraycopy(strip, at, planes, 0, planes.length);
+      for (int i = 0; i < planes.length / 2; i++) {
+        int first = planes[i];
+        int second = planes[planes.length / 2 + i];
+        strip[at + 2 * i] = first & 0xFFFF | second << 16;
+        strip[at + 2 * i + 1] = first >>> 16 | second & 0xFFFF0000;
       }
     }
   }

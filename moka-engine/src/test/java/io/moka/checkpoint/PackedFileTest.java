@@ -172,7 +172,7 @@ class PackedFileTest {
   @ParameterizedTest
   @CsvSource({
     "8, 2, 'has format 2; this version of Moka reads 1: prefuse the model anew'",
-    "12, 7, 'has layout 7 of its matrices; this version of Moka reads 1: prefuse the model anew'",
+    "12, 7, 'has layout 7 of its matrices; this version of Moka reads 2: prefuse the model anew'",
     "16, 0x0D0C0B0A, written on a machine of the other byte order",
     "20, 64, 'its alignment is 64, expected 4096'",
     "32, 1, and its head says",

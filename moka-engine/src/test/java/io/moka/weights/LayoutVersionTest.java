@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
  * the older one are refused, and writes the new fingerprint beside the new version.
  */
 class LayoutVersionTest {
-  private static final Map<Integer, Integer> FINGERPRINTS = Map.of(1, 0xD78A12FF);
+  private static final Map<Integer, Integer> FINGERPRINTS = Map.of(1, 0xD78A12FF, 2, 0xABEBDA64);
 
   @Test
   void theVersionIsThatOfTheLayout() {

@@ -235,9 +235,9 @@ class PackerTest {
         for (int column = 0; column < columns; column++) {
           int pair = (row / 16 * pairs + column / 2) * 2 * 16 * size;
           int within =
-              format == WeightFormat.F32
-                  ? (column % 2 * 16 + row % 16) * size
-                  : (row % 16 * 2 + column % 2) * size;
+              format == WeightFormat.BF16
+                  ? (row % 16 * 2 + column % 2) * size
+                  : (column % 2 * 16 + row % 16) * size;
           long from =
               ((long) (part.firstRow() + i) * part.tensor().columns() + part.firstColumn() + column)
                   * size;

@@ -1,5 +1,6 @@
 package io.moka.kernels.cpu;
 
+import io.moka.weights.PackedMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -9,6 +10,7 @@ public final class Scratch {
   private static final int SPARE_ROWS = 8;
 
   private final long[] rows = new long[GroupProducts.MAX_ROWS];
+  private final float[] partial = new float[PackedMatrix.STRIP_ROWS];
   private final MemorySegment sums;
   private final Arena arena;
   private MemorySegment panel = MemorySegment.NULL;
@@ -30,6 +32,15 @@ public final class Scratch {
    */
   public long[] rows() {
     return rows;
+  }
+
+  /**
+   * Partial sums on their way to one.
+   *
+   * @return room for 16
+   */
+  public float[] partial() {
+    return partial;
   }
 
   /**

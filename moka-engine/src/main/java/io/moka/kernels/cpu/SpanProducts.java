@@ -69,6 +69,20 @@ public interface SpanProducts {
       Scratch scratch);
 
   /**
+   * Turns scores into {@code e^(score - max)}, each head with the largest score of its own.
+   *
+   * @param scores of some blocks, in place; minus infinity becomes zero
+   * @param blocks how many
+   * @param heads query heads, at most {@link #MAX_HEADS}
+   * @param maxima takes each head's largest score
+   * @param totals takes each head's sum of exponentials: position p in partial sum p mod 16, then a
+   *     tree
+   * @param scratch the worker's
+   */
+  void softmax(
+      MemorySegment scores, int blocks, int heads, float[] maxima, float[] totals, Scratch scratch);
+
+  /**
    * Adds the values of some blocks: for each block, {@code sums[i][c] += sum over p of
    * probabilities[i][p] v_p[c]}, where the inner sum is fused multiply-adds over ascending p from
    * zero.

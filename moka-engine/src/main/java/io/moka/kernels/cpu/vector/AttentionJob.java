@@ -1,5 +1,7 @@
 package io.moka.kernels.cpu.vector;
 
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
 import io.moka.kernels.AttentionShape;
 import io.moka.kernels.FloatMath;
 import io.moka.kernels.Kernels;
@@ -75,7 +77,6 @@ final class AttentionJob implements WorkerPool.Job {
     final float[] spanSum = new float[HEADS];
     final float[] max = new float[MOST_ROWS * HEADS];
     final float[] sum = new float[MOST_ROWS * HEADS];
-    final float[] partial = new float[BLOCK];
 
     SpanScratch(Arena arena, KvCache cache) {
       headDim = cache.headDim();
@@ -197,10 +198,21 @@ final class AttentionJob implements WorkerPool.Job {
         scratch[worker]);
     int firstSlot = from - firstBlock * BLOCK;
     int endSlot = to - firstBlock * BLOCK;
-    SpanSoftmax.run(
-        span.scores, heads, firstSlot, endSlot, blocks, span.partial, span.spanMax, span.spanSum);
+    for (int i = 0; i < heads; i++) {
+      long block = (long) i * SpanProducts.SCORE_BYTES;
+      hide(span.scores, block, 0, firstSlot);
+      block += (blocks - 1L) * SpanProducts.SCORE_BLOCK_BYTES;
+      hide(span.scores, block, endSlot - (blocks - 1) * BLOCK, BLOCK);
+    }
+    products.softmax(span.scores, blocks, heads, span.spanMax, span.spanSum, scratch[worker]);
     sumValues(span, heads, firstSlot, endSlot, blocks, scratch[worker]);
     fold(span, index, heads, start <= firstVisible(row));
+  }
+
+  private static void hide(MemorySegment scores, long block, int from, int to) {
+    for (int slot = from; slot < to; slot++) {
+      scores.set(JAVA_FLOAT, block + slot * 4L, Float.NEGATIVE_INFINITY);
+    }
   }
 
   /** sums = probabilities times values of the blocks, of which slots [first, end) are seen. */

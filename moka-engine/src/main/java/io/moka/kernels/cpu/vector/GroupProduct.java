@@ -120,21 +120,16 @@ final class GroupProduct {
     }
   }
 
-  /** One strip of binary16 pairs becomes one strip of floats. */
+  /** One strip of binary16 becomes one strip of floats. */
   private static void decodeHalves(
       MemorySegment weights, long from, int pairs, MemorySegment panel, long to) {
-    int halfBytes = PackedMatrix.STRIP_ROWS * Float.BYTES;
-    for (int pair = 0; pair < pairs; pair++) {
+    int columns = 2 * pairs;
+    for (int column = 0; column < columns; column++) {
       for (int lane = 0; lane < PackedMatrix.STRIP_ROWS; lane += Lanes.COUNT) {
-        long at = lane * (long) Float.BYTES;
-        IntVector both =
-            IntVector.fromMemorySegment(
-                Lanes.INTS, weights, from + pair * (long) halfBytes + at, Lanes.ORDER);
-        for (int half = 0; half < 2; half++) {
-          IntVector high = both.lanewise(VectorOperators.LSHL, 16 - 16 * half);
-          halfToFloat(high)
-              .intoMemorySegment(panel, to + (2L * pair + half) * halfBytes + at, Lanes.ORDER);
-        }
+        long at = column * (long) PackedMatrix.STRIP_ROWS + lane;
+        IntVector high =
+            Lanes.shorts(weights, from + at * Short.BYTES).lanewise(VectorOperators.LSHL, 16);
+        halfToFloat(high).intoMemorySegment(panel, to + at * Float.BYTES, Lanes.ORDER);
       }
     }
   }

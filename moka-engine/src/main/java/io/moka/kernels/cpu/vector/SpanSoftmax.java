@@ -1,7 +1,5 @@
 package io.moka.kernels.cpu.vector;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 import io.moka.kernels.cpu.SpanProducts;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
@@ -13,45 +11,19 @@ final class SpanSoftmax {
 
   private SpanSoftmax() {}
 
-  /**
-   * Turns the scores of slots [first, end) into e^(score - max), and those beside them in their
-   * blocks into zeros.
-   *
-   * @param scores of some blocks, as {@link SpanProducts} lays them out
-   * @param heads query heads
-   * @param first slot, counted from the first block
-   * @param end slot
-   * @param blocks how many
-   * @param partial room for 16
-   * @param maxima takes each head's largest score
-   * @param totals takes each head's sum of exponentials
-   */
+  /** See {@link SpanProducts#softmax}. */
   static void run(
       MemorySegment scores,
-      int heads,
-      int first,
-      int end,
       int blocks,
-      float[] partial,
+      int heads,
       float[] maxima,
-      float[] totals) {
+      float[] totals,
+      float[] partial) {
     for (int i = 0; i < heads; i++) {
       long head = (long) i * SpanProducts.SCORE_BYTES;
-      hide(scores, head, 0, first);
-      hide(
-          scores,
-          head + (blocks - 1L) * SpanProducts.SCORE_BLOCK_BYTES,
-          end - (blocks - 1) * BLOCK,
-          BLOCK);
       float max = max(scores, head, blocks, partial);
       maxima[i] = max;
       totals[i] = exponentials(scores, head, blocks, max, partial);
-    }
-  }
-
-  private static void hide(MemorySegment scores, long block, int from, int to) {
-    for (int slot = from; slot < to; slot++) {
-      scores.set(JAVA_FLOAT, block + slot * 4L, Float.NEGATIVE_INFINITY);
     }
   }
 

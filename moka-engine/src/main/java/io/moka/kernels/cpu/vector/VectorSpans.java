@@ -85,6 +85,17 @@ public final class VectorSpans implements SpanProducts {
   }
 
   @Override
+  public void softmax(
+      MemorySegment scores,
+      int blocks,
+      int heads,
+      float[] maxima,
+      float[] totals,
+      Scratch scratch) {
+    SpanSoftmax.run(scores, blocks, heads, maxima, totals, scratch.partial());
+  }
+
+  @Override
   public void addValues(
       KvCache cache,
       MemorySegment data,

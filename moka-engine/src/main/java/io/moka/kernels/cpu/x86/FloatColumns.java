@@ -29,15 +29,7 @@ final class FloatColumns {
           assembler.emit(Op.VPANDD, to, upperHalves, pair);
         }
       }
-      case F16 -> {
-        if (half == 0) {
-          assembler.emit(Op.VMOVDQU32, to, pair);
-        } else {
-          assembler.emit(Op.VPSRLD, to, pair, 16);
-        }
-        assembler.emit(Op.VPMOVDW, to.as(256), to);
-        assembler.emit(Op.VCVTPH2PS, to, to.as(256));
-      }
+      case F16 -> assembler.emit(Op.VCVTPH2PS, to, pair.plus(half * VECTOR_BYTES / 2));
       default -> throw new IllegalArgumentException(format + " is quantised");
     }
   }

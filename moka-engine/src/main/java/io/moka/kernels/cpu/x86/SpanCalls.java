@@ -17,6 +17,9 @@ final class SpanCalls {
       Linker.nativeLinker()
           .downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD, WORD, WORD, WORD));
 
+  private static final MethodHandle SOFTMAX =
+      Linker.nativeLinker().downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD));
+
   private SpanCalls() {}
 
   /** Entries of a table beyond its blocks: one to make their number even, two to fetch ahead. */
@@ -141,11 +144,38 @@ final class SpanCalls {
     }
   }
 
+  /**
+   * Scores become exponentials, as {@link SpanProducts#softmax} says.
+   *
+   * @param functions of any type
+   * @param scores in place
+   * @param blocks how many
+   * @param heads from 1 to 8
+   * @param results takes the largest score of each of 8 heads, then the sums
+   */
+  static void softmax(
+      SpanFunctions functions, MemorySegment scores, int blocks, int heads, MemorySegment results) {
+    checkCounts(blocks, heads);
+    long in =
+        Int8Calls.address(
+            Int8Calls.writable(scores), 0, blocks * (long) SpanProducts.SCORE_BLOCK_BYTES);
+    long out = Int8Calls.address(Int8Calls.writable(results), 0, SoftmaxCode.RESULT_BYTES);
+    try {
+      SOFTMAX.invokeExact(functions.softmax(), in, (long) blocks, (long) heads, out);
+    } catch (Throwable e) {
+      throw Int8Calls.unchecked(e);
+    }
+  }
+
   private static void checkCounts(SpanFunctions functions, KvCache cache, int blocks, int heads) {
     if (cache.type() != functions.type()) {
       throw new IllegalArgumentException(
           "a cache of " + cache.type() + " for functions of " + functions.type());
     }
+    checkCounts(blocks, heads);
+  }
+
+  private static void checkCounts(int blocks, int heads) {
     if (blocks < 1) {
       throw new IllegalArgumentException(blocks + " blocks");
     }

@@ -12,8 +12,14 @@ import java.lang.foreign.MemorySegment;
  * @param memory holds the code
  * @param scores for each number of heads
  * @param values for each number of heads
+ * @param softmax of any number of heads
  */
-record SpanFunctions(KvType type, CodeMemory memory, MemorySegment[] scores, MemorySegment[] values)
+record SpanFunctions(
+    KvType type,
+    CodeMemory memory,
+    MemorySegment[] scores,
+    MemorySegment[] values,
+    MemorySegment softmax)
     implements AutoCloseable {
   /** Writes and loads the functions for a type, if this processor can run them. */
   static Availability<SpanFunctions> load(KvType type, CpuFeatures features) {
@@ -32,11 +38,19 @@ record SpanFunctions(KvType type, CodeMemory memory, MemorySegment[] scores, Mem
       values[heads - 1] = assembler.size();
       SpanCode.emitValues(assembler, type.format(), heads);
     }
+    assembler.align(64);
+    int softmax = assembler.size();
+    SoftmaxCode.emit(assembler);
     return switch (CodeMemory.load(assembler.toBytes())) {
       case CodeMemory.Refused refused -> new Availability.Unavailable<>(refused.reason());
       case CodeMemory.Loaded(CodeMemory memory) ->
           new Availability.Ready<>(
-              new SpanFunctions(type, memory, memory.entries(scores), memory.entries(values)));
+              new SpanFunctions(
+                  type,
+                  memory,
+                  memory.entries(scores),
+                  memory.entries(values),
+                  memory.entry(softmax)));
     };
   }
 

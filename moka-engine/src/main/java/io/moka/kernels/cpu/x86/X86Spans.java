@@ -5,6 +5,7 @@ import io.moka.kernels.KvType;
 import io.moka.kernels.cpu.Scratch;
 import io.moka.kernels.cpu.SpanProducts;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Map;
 
 /** The products of attention in machine code. */
@@ -46,6 +47,21 @@ final class X86Spans implements SpanProducts {
         scores,
         to,
         scratch.panel(SpanCalls.tableBytes(blocks)));
+  }
+
+  @Override
+  public void softmax(
+      MemorySegment scores,
+      int blocks,
+      int heads,
+      float[] maxima,
+      float[] totals,
+      Scratch scratch) {
+    MemorySegment results = scratch.panel(SoftmaxCode.RESULT_BYTES);
+    SpanCalls.softmax(functions.get(KvType.F32), scores, blocks, heads, results);
+    long sums = (long) MAX_HEADS * Float.BYTES;
+    MemorySegment.copy(results, ValueLayout.JAVA_FLOAT, 0, maxima, 0, heads);
+    MemorySegment.copy(results, ValueLayout.JAVA_FLOAT, sums, totals, 0, heads);
   }
 
   @Override
