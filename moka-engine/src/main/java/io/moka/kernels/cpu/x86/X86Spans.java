@@ -36,7 +36,7 @@ final class X86Spans implements SpanProducts {
     SpanCalls.scores(
         functions.get(cache.type()),
         cache,
-        layer,
+        cache.layer(layer),
         keys,
         blocks,
         queries,
