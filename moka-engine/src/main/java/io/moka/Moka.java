@@ -62,9 +62,11 @@ public final class Moka implements AutoCloseable {
    * Loads a model.
    *
    * @param model a folder in Hugging Face's form, a GGUF or packed file, or a name in the local
-   *     Hugging Face cache: {@code org/name} or {@code org/name:FILE.gguf}
+   *     Hugging Face cache: {@code org/name} or {@code org/name:FILE}, FILE being a file or a
+   *     quantisation
    * @return the model; the caller closes it
    * @throws ModelNotFoundException when there is none
+   * @throws io.moka.hub.ChoiceException when FILE may mean several of the cache
    * @throws ModelException when its files are damaged or not supported
    */
   public static Moka load(String model) {
@@ -75,10 +77,12 @@ public final class Moka implements AutoCloseable {
    * Loads a model.
    *
    * @param model a folder in Hugging Face's form, a GGUF or packed file, or a name in the local
-   *     Hugging Face cache: {@code org/name} or {@code org/name:FILE.gguf}
+   *     Hugging Face cache: {@code org/name} or {@code org/name:FILE}, FILE being a file or a
+   *     quantisation
    * @param options how
    * @return the model; the caller closes it
    * @throws ModelNotFoundException when there is none
+   * @throws io.moka.hub.ChoiceException when FILE may mean several of the cache
    * @throws ModelException when its files are damaged or not supported
    */
   public static Moka load(String model, LoadOptions options) {

@@ -4,6 +4,7 @@ import com.sun.management.OperatingSystemMXBean;
 import io.moka.kernels.KernelChoice;
 import io.moka.kernels.Kernels;
 import java.lang.management.ManagementFactory;
+import java.util.Optional;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -31,7 +32,7 @@ final class DevicesCommand implements Runnable {
           .printf(
               "kernels     %s%nprocessors  %d, %s%nmemory      %s, %s free%nheap        %s%n"
                   + "java        %s%n",
-              kernels.description(),
+              kernels(kernels.description(), KernelChoice.whyNoMachineCode()),
               processors,
               System.getProperty("os.arch"),
               Words.bytes(system.getTotalMemorySize()),
@@ -39,5 +40,13 @@ final class DevicesCommand implements Runnable {
               Words.bytes(Runtime.getRuntime().maxMemory()),
               Runtime.version());
     }
+  }
+
+  /** What computes, and below it why that is not machine code. */
+  static String kernels(String description, Optional<String> whyNoMachineCode) {
+    return whyNoMachineCode
+        .map(reason ->
+            "%s%n            no machine code: %s".formatted(description, Words.oneLine(reason)))
+        .orElse(description);
   }
 }

@@ -34,7 +34,8 @@ final class ModelOptions {
       paramLabel = "MODEL",
       description =
           "Folder of a Hugging Face model, a .gguf or packed (.moka) file, or org/name or"
-              + " org/name:FILE.gguf in the Hugging Face cache. Default: the embedded model. ["
+              + " org/name:FILE in the Hugging Face cache, FILE being a file or a quantisation, as"
+              + " for moka pull. Default: the embedded model. ["
               + MODEL_VARIABLE
               + "]")
   private Optional<String> model = Optional.empty();

@@ -45,7 +45,11 @@ final class HubServer implements AutoCloseable {
   }
 
   HubServer file(String path, int bytes) {
-    files.put(path, new byte[bytes]);
+    return file(path, new byte[bytes]);
+  }
+
+  HubServer file(String path, byte[] content) {
+    files.put(path, content);
     return this;
   }
 

@@ -3,6 +3,7 @@ package io.moka.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.moka.cli.Shell.Result;
+import io.moka.kernels.KernelChoice;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -54,6 +55,17 @@ class MainTest {
     Result result = new Shell().run("devices");
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.out()).contains("kernels ", "memory ", "java ");
+    KernelChoice.whyNoMachineCode()
+        .ifPresentOrElse(
+            reason -> assertThat(result.out()).contains("no machine code: " + reason),
+            () -> assertThat(result.out()).doesNotContain("no machine code"));
+  }
+
+  @Test
+  void tellsWhyThereIsNoMachineCode() {
+    assertThat(DevicesCommand.kernels("Vector API", Optional.empty())).isEqualTo("Vector API");
+    assertThat(DevicesCommand.kernels("Vector API", Optional.of("no AVX512F\nnor others")).lines())
+        .containsExactly("Vector API", "            no machine code: no AVX512F nor others");
   }
 
   @Test
@@ -152,6 +164,9 @@ class MainTest {
     assertFailure(
         new Shell().variable("HF_HUB_CACHE", folder.toString()).run("inspect", "org/name"),
         "moka pull org/name");
+    Result missing = new Shell().run("run", "nope.gguf", "-p", "x");
+    assertFailure(missing, "nope.gguf: there is no such folder or file");
+    assertThat(missing.err()).doesNotContain("pull");
     assertFailure(new Shell().run(Optional.empty(), "inspect"), "./moka");
     assertFailure(new Shell().run(Optional.of(folder), "inspect"), folder.toString());
   }

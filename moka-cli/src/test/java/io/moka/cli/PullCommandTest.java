@@ -64,6 +64,23 @@ class PullCommandTest {
     assertThat(chosen.err()).contains("1 file, 2.0 MB;", "commit " + HubServer.COMMIT);
   }
 
+  /** What pull took is a model for the other commands, by the same word. */
+  @Test
+  void findsWhatWasPulledByTheSameName() throws IOException {
+    Path gguf = Shell.GOLDEN.resolve("gguf-tiny/tiny-qwen3moe-MXFP4.gguf");
+    hub.file("x-Q4_K_M.gguf", Files.readAllBytes(gguf)).file("x-Q8_0.gguf", 100);
+    Result before = hub.shell(cache).run("inspect", "org/model:Q4_K_M");
+    assertThat(before.code()).isEqualTo(1);
+    assertThat(before.err()).contains("moka pull org/model:Q4_K_M");
+    Result pull = hub.shell(cache).run("pull", "org/model:Q4_K_M");
+    assertThat(pull.code()).as(pull.err()).isZero();
+    Result after = hub.shell(cache).run("inspect", "org/model:Q4_K_M");
+    assertThat(after.code()).as(after.err()).isZero();
+    assertThat(after.out()).contains("qwen3_moe");
+    Result other = hub.shell(cache).run("inspect", "org/model:Q8_0");
+    assertThat(other.err()).contains("moka pull org/model:Q8_0");
+  }
+
   @Test
   void showsABarOnATerminal() {
     hub.file("x.gguf", 3_000_000);

@@ -2,6 +2,7 @@ package io.moka.checkpoint;
 
 import io.moka.ModelException;
 import io.moka.ModelNotFoundException;
+import io.moka.hub.CacheReader;
 import io.moka.hub.HubCache;
 import io.moka.hub.ModelName;
 import java.io.IOException;
@@ -9,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
@@ -16,12 +18,10 @@ import java.util.stream.Stream;
 
 /**
  * Turns what a user calls a model into its folder, GGUF or packed file: a path, or {@code
- * org/name}, {@code org/name@revision} or {@code org/name:FILE.gguf} in the local Hugging Face
- * cache as it lies. Nothing is downloaded.
+ * org/name}, {@code org/name@revision} or {@code org/name:FILE} in the local Hugging Face cache as
+ * it lies, where FILE is what {@code moka pull} takes. Nothing is downloaded.
  */
 public final class ModelLocator {
-  private static final String PART = "[A-Za-z0-9_][A-Za-z0-9._-]*";
-  private static final Pattern FILE = Pattern.compile(PART + "(/" + PART + ")*\\.[gG][gG][uU][fF]");
   private static final Pattern COMMIT = Pattern.compile("[A-Za-z0-9_-]{1,128}");
   private static final int MAX_REF_BYTES = 4096;
 
@@ -43,6 +43,7 @@ public final class ModelLocator {
    * @param model a folder, a GGUF or packed file, or a name in the cache
    * @return a folder, a GGUF or a packed file that exists
    * @throws ModelNotFoundException when there is none; the message says where was looked
+   * @throws io.moka.hub.ChoiceException when FILE may mean several
    * @throws ModelException when it is a file of a kind that is not supported
    */
   public Path locate(String model) {
@@ -54,43 +55,75 @@ public final class ModelLocator {
       return cached ? snapshot(path.get(), Optional.empty(), model) : path.get();
     }
     if (path.isPresent() && Files.exists(path.get())) {
-      if (GgufParts.isGguf(model) || PackedFormat.isPacked(path.get())) {
-        return path.get();
-      }
-      throw new ModelException(
-          model
-              + ": is a file; give the folder that holds config.json and the weights, a .gguf file"
-              + " or a packed one (.moka)");
+      return readable(path.get(), model);
+    }
+    Optional<ModelName> parsed = ModelName.parse(model);
+    HubCache cache = HubCache.of(environment);
+    Optional<Path> repository =
+        parsed.map(name -> cache.repository(name.repository())).filter(Files::isDirectory);
+    if (repository.isPresent()) {
+      return inCache(cache, repository.get(), parsed.get(), model);
+    }
+    if (isPath(model)) {
+      throw new ModelNotFoundException(model + ": there is no such folder or file");
     }
     ModelName name =
-        ModelName.parse(model)
-            .filter(parsed -> parsed.file().stream().allMatch(ModelLocator::isFile))
-            .orElseThrow(() ->
-                new ModelNotFoundException(
-                    "\""
-                        + model
-                        + "\": there is no such folder or file, and it is no name of the form"
-                        + " org/name, org/name@revision or org/name:FILE.gguf"));
-    Path repository = HubCache.of(environment).repository(name.repository());
-    if (!Files.isDirectory(repository)) {
-      throw new ModelNotFoundException(
-          model
-              + ": there is no such folder or file here, and no "
-              + repository
-              + "; give one, or fetch it first: moka pull "
-              + name);
-    }
-    Path snapshot = snapshot(repository, name.revision(), model);
-    Path found = name.file().map(snapshot::resolve).orElse(snapshot);
-    if (!Files.exists(found)) {
-      throw new ModelNotFoundException(
-          model + ": there is no " + found + "; fetch it first: moka pull " + name);
-    }
-    return found;
+        parsed.orElseThrow(() ->
+            new ModelNotFoundException(
+                "\""
+                    + model
+                    + "\": there is no such folder or file, and it is no name of the form"
+                    + " org/name, org/name@revision or org/name:FILE"));
+    throw new ModelNotFoundException(
+        model
+            + ": there is no such folder or file here, and no "
+            + cache.repository(name.repository())
+            + "; give one, or fetch it first: moka pull "
+            + name);
   }
 
-  private static boolean isFile(String text) {
-    return FILE.matcher(text).matches() && !text.contains("..");
+  private Path inCache(HubCache cache, Path repository, ModelName name, String model) {
+    Path snapshot = snapshot(repository, name.revision(), model);
+    if (name.file().isEmpty()) {
+      return snapshot;
+    }
+    Path found =
+        new CacheReader(cache)
+            .file(snapshot, name)
+            .filter(Files::exists)
+            .orElseThrow(() ->
+                new ModelNotFoundException(
+                    model
+                        + ": no file of "
+                        + snapshot
+                        + " is called that or has it as a word in its name; fetch it first: moka"
+                        + " pull "
+                        + name));
+    return readable(found, model);
+  }
+
+  private static Path readable(Path file, String model) {
+    if (GgufParts.isGguf(file.toString()) || PackedFormat.isPacked(file)) {
+      return file;
+    }
+    throw new ModelException(
+        model
+            + ": is a file; give the folder that holds config.json and the weights, a .gguf file"
+            + " or a packed one (.moka)");
+  }
+
+  /**
+   * Whether a user who writes this means a file or folder of this machine, and nothing of a hub.
+   */
+  private static boolean isPath(String text) {
+    String beforeFile = text.split(":", 2)[0];
+    String lower = beforeFile.toLowerCase(Locale.ROOT);
+    String repository = beforeFile.split("@", 2)[0];
+    return text.startsWith(".")
+        || text.startsWith("/")
+        || lower.endsWith(".gguf")
+        || lower.endsWith(".moka")
+        || repository.indexOf('/') != repository.lastIndexOf('/');
   }
 
   private Path snapshot(Path repository, Optional<String> revision, String model) {

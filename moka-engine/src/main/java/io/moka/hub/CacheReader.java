@@ -73,6 +73,28 @@ public final class CacheReader {
     }
   }
 
+  /**
+   * Finds the file of a snapshot that a name means, as {@link ModelPull} chooses among those of a
+   * hub.
+   *
+   * @param snapshot its folder
+   * @param name the repository that it belongs to, and the file or the name of a quantisation
+   * @return the file, of a split one the first part that is there; empty where there is none
+   * @throws ChoiceException when several files may be meant
+   * @throws HubException when the snapshot cannot be read
+   */
+  public Optional<Path> file(Path snapshot, ModelName name) {
+    try {
+      List<CachedFile> files =
+          snapshot(new LocalRepository(cache, name.repository()), snapshot, "", List.of()).files();
+      return FileChoice.only(
+              name, FileSet.group(files, CachedFile::path), CachedFile::path, _ -> "")
+          .map(set -> set.parts().getFirst().file());
+    } catch (IOException | UncheckedIOException e) {
+      throw failed(snapshot, e);
+    }
+  }
+
   private static CachedModel read(LocalRepository repository) throws IOException {
     Map<String, List<String>> revisions = revisions(repository);
     List<CachedSnapshot> snapshots = new ArrayList<>();

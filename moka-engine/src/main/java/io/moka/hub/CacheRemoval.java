@@ -188,7 +188,7 @@ public final class CacheRemoval {
             ? List.of(snapshot(model, name.revision().get()))
             : model.snapshots();
     for (CachedSnapshot snapshot : chosen) {
-      files.addAll(name.file().isPresent() ? named(snapshot, name.file().get()) : snapshot.files());
+      files.addAll(name.file().isPresent() ? named(snapshot, name) : snapshot.files());
     }
     if (name.file().isPresent() && files.isEmpty()) {
       throw new ModelNotFoundException(
@@ -236,21 +236,11 @@ public final class CacheRemoval {
     return found.getFirst();
   }
 
-  private List<CachedFile> named(CachedSnapshot snapshot, String word) {
-    List<FileSet<CachedFile>> found =
-        FileChoice.matching(
-            word, FileSet.group(snapshot.files(), CachedFile::path), CachedFile::path);
-    if (found.size() > 1) {
-      throw new ChoiceException(
-          repository.repository()
-              + ": \""
-              + Printable.text(word)
-              + "\" may mean several files; give the whole name",
-          found.stream()
-              .map(set -> new ChoiceException.Choice(Printable.text(set.path()), ""))
-              .toList());
-    }
-    return found.stream().flatMap(set -> set.parts().stream()).toList();
+  private static List<CachedFile> named(CachedSnapshot snapshot, ModelName name) {
+    return FileChoice.only(
+            name, FileSet.group(snapshot.files(), CachedFile::path), CachedFile::path, _ -> "")
+        .map(FileSet::parts)
+        .orElse(List.of());
   }
 
   private List<Path> blobs() throws IOException {

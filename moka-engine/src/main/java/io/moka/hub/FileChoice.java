@@ -4,6 +4,8 @@ import io.moka.HubException;
 import io.moka.ModelNotFoundException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -62,32 +64,44 @@ final class FileChoice {
         .orElse(List.of());
   }
 
-  /** How a file says its path. */
-  interface PathOf<T> {
-    String of(T file);
-  }
-
-  private List<RemoteFile> named(String word) {
-    List<FileSet<RemoteFile>> found =
-        matching(word, FileSet.group(files, RemoteFile::path), RemoteFile::path);
-    if (found.isEmpty()) {
-      List<FileSet<RemoteFile>> ggufs = ggufs();
-      throw new ModelNotFoundException(
-          name.repository()
-              + ": no file is called \""
-              + Printable.text(word)
-              + "\" or has that word in its name; there "
-              + (ggufs.isEmpty() ? "is no GGUF file at all" : "are " + list(ggufs)));
-    }
+  /**
+   * As {@link #matching}, the one that the file of a name means.
+   *
+   * @throws ChoiceException when several may be meant
+   */
+  static <T> Optional<FileSet<T>> only(
+      ModelName name, List<FileSet<T>> sets, PathOf<T> path, Function<FileSet<T>, String> size) {
+    String word = name.file().orElseThrow();
+    List<FileSet<T>> found = matching(word, sets, path);
     if (found.size() > 1) {
       throw new ChoiceException(
           name.repository()
               + ": \""
               + Printable.text(word)
               + "\" may mean several files; give the whole name",
-          choices(found));
+          choices(found, size));
     }
-    return whole(found.getFirst());
+    return found.stream().findFirst();
+  }
+
+  /** How a file says its path. */
+  interface PathOf<T> {
+    String of(T file);
+  }
+
+  private List<RemoteFile> named(String word) {
+    List<FileSet<RemoteFile>> sets = FileSet.group(files, RemoteFile::path);
+    return whole(
+        only(name, sets, RemoteFile::path, FileChoice::size)
+            .orElseThrow(() -> {
+              List<FileSet<RemoteFile>> ggufs = ggufs();
+              return new ModelNotFoundException(
+                  name.repository()
+                      + ": no file is called \""
+                      + Printable.text(word)
+                      + "\" or has that word in its name; there "
+                      + (ggufs.isEmpty() ? "is no GGUF file at all" : "are " + list(ggufs)));
+            }));
   }
 
   private List<RemoteFile> model() {
@@ -117,7 +131,7 @@ final class FileChoice {
                   + name.repository()
                   + ":"
                   + example(ggufs),
-              choices(ggufs));
+              choices(ggufs, FileChoice::size));
     };
   }
 
@@ -176,12 +190,13 @@ final class FileChoice {
   }
 
   private static String list(List<FileSet<RemoteFile>> sets) {
-    return ChoiceException.list(choices(sets));
+    return ChoiceException.list(choices(sets, FileChoice::size));
   }
 
-  private static List<ChoiceException.Choice> choices(List<FileSet<RemoteFile>> sets) {
+  private static <T> List<ChoiceException.Choice> choices(
+      List<FileSet<T>> sets, Function<FileSet<T>, String> size) {
     return sets.stream()
-        .map(set -> new ChoiceException.Choice(Printable.text(set.path()), size(set)))
+        .map(set -> new ChoiceException.Choice(Printable.text(set.path()), size.apply(set)))
         .toList();
   }
 

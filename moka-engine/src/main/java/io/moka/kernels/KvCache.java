@@ -42,9 +42,12 @@ public final class KvCache implements AutoCloseable {
    * @param layers layers of the model
    * @param blocks blocks of 16 positions, each in all layers
    * @param kvHeads K
-   * @param headDim d
+   * @param headDim d, even: dimensions are stored in pairs
    */
   public KvCache(KvType type, int layers, int blocks, int kvHeads, int headDim) {
+    if (headDim < 2 || headDim % 2 != 0) {
+      throw new IllegalArgumentException("head width " + headDim + ", expected an even number");
+    }
     this.arena = Arena.ofShared();
     this.type = type;
     this.blocks = blocks;

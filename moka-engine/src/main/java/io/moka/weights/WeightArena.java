@@ -24,11 +24,19 @@ public final class WeightArena implements Arena {
 
   @Override
   public synchronized MemorySegment allocate(long bytes, long alignment) {
+    boolean aligns = alignment > 0 && alignment <= HUGE_PAGE_BYTES && Long.bitCount(alignment) == 1;
+    if (bytes < 0 || !aligns) {
+      throw new IllegalArgumentException(
+          bytes + " bytes aligned to " + alignment + ", expected a power of two, at most 2 MiB");
+    }
+    if (!owner.scope().isAlive()) {
+      throw new IllegalStateException("the weights are closed already");
+    }
     if (bytes > REGION_BYTES / 2) {
       return aligned(bytes);
     }
     long from = Math.ceilDiv(used, alignment) * alignment;
-    if (from + bytes > region.byteSize()) {
+    if (from + bytes > region.byteSize() || region == MemorySegment.NULL) {
       region = aligned(REGION_BYTES);
       from = 0;
     }
@@ -37,7 +45,7 @@ public final class WeightArena implements Arena {
   }
 
   private MemorySegment aligned(long bytes) {
-    MemorySegment memory = NativeMemory.allocate(owner, bytes + HUGE_PAGE_BYTES);
+    MemorySegment memory = NativeMemory.allocate(owner, Math.addExact(bytes, HUGE_PAGE_BYTES));
     return memory.asSlice(Math.floorMod(-memory.address(), HUGE_PAGE_BYTES), bytes);
   }
 

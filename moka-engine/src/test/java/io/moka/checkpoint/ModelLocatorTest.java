@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.moka.ModelException;
 import io.moka.ModelNotFoundException;
+import io.moka.hub.ChoiceException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -153,10 +154,86 @@ class ModelLocatorTest {
     assertThatThrownBy(() -> locator.locate(name + ":y.gguf"))
         .isInstanceOf(ModelNotFoundException.class)
         .hasMessageContaining("moka pull " + name + ":y.gguf");
-    for (String wrong : List.of(":", ":x", ":../x.gguf", ":/x.gguf", ":.gguf")) {
+    for (String wrong : List.of(":", ":y", ":../x.gguf", ":/x.gguf", ":.gguf")) {
       assertThatThrownBy(() -> locator.locate(name + wrong))
           .isInstanceOf(ModelNotFoundException.class);
     }
+  }
+
+  /** As {@code moka pull} chooses. */
+  @Test
+  void aQuantisationIsAWordInAFilesName() throws IOException {
+    Path snapshot = repository.resolve("snapshots").resolve(COMMIT);
+    Path file = Files.writeString(snapshot.resolve("x-Q4_K_M.gguf"), "");
+    Files.writeString(snapshot.resolve("x-Q4_K_S.gguf"), "");
+    Files.writeString(snapshot.resolve("config.json"), "{}");
+    Path parts = Files.createDirectory(snapshot.resolve("BF16"));
+    Path second = Files.writeString(parts.resolve("x-BF16-00002-of-00002.gguf"), "");
+    String name = "Org/Some-Model_1.5";
+    assertThat(locator.locate(name + ":Q4_K_M")).isEqualTo(file);
+    assertThat(locator.locate(name + ":q4_k_m")).isEqualTo(file);
+    assertThat(locator.locate(name + "@main:Q4_K_M")).isEqualTo(file);
+    assertThat(locator.locate(name + ":x-BF16.gguf")).isEqualTo(second);
+    Path first = Files.writeString(parts.resolve("x-BF16-00001-of-00002.gguf"), "");
+    assertThat(locator.locate(name + ":BF16")).isEqualTo(first);
+    assertThat(locator.locate(name + ":BF16/x-BF16.gguf")).isEqualTo(first);
+    assertThatThrownBy(() -> locator.locate(name + ":x"))
+        .isInstanceOf(ChoiceException.class)
+        .hasMessageContaining("x-Q4_K_M.gguf, x-Q4_K_S.gguf");
+    for (String none : List.of(":Q4_K", ":Q8_0", "@" + OTHER + ":Q4_K_M")) {
+      assertThatThrownBy(() -> locator.locate(name + none))
+          .isInstanceOf(ModelNotFoundException.class)
+          .hasMessageContaining("moka pull " + name + none);
+    }
+    assertThatThrownBy(() -> locator.locate(name + ":config.json"))
+        .isInstanceOf(ModelException.class)
+        .hasMessageContaining("give the folder");
+  }
+
+  @Test
+  void aLinkToABlobThatIsGoneIsNoFile() throws IOException {
+    Path snapshot = repository.resolve("snapshots").resolve(COMMIT);
+    Files.createSymbolicLink(snapshot.resolve("x-Q4_K_M.gguf"), Path.of("../../blobs/none"));
+    assertThatThrownBy(() -> locator.locate("Org/Some-Model_1.5:Q4_K_M"))
+        .isInstanceOf(ModelNotFoundException.class)
+        .hasMessageContaining("moka pull Org/Some-Model_1.5:Q4_K_M");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "nope.gguf",
+        "nope.GGUF",
+        "nope.moka",
+        "folder/nope.gguf",
+        "folder/odd@name.gguf",
+        "a/b/c",
+        "a/b/nope:Q4_K_M.gguf",
+        "./nope",
+        "../nope",
+        "/nope",
+        ".nope"
+      })
+  void whatCanOnlyBeAPathIsNotToBeFetched(String model) {
+    assertThatThrownBy(() -> locator.locate(model))
+        .isInstanceOf(ModelNotFoundException.class)
+        .hasMessage(model + ": there is no such folder or file");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "nope",
+        "no/such",
+        "no/such@refs/pr/1",
+        "no/such:nope.gguf",
+        "no/such:BF16/nope.gguf",
+        "no/such@main:Q4_K_M"
+      })
+  void whatMayBeANameCanBeFetched(String model) {
+    assertThatThrownBy(() -> locator.locate(model))
+        .isInstanceOf(ModelNotFoundException.class)
+        .hasMessageEndingWith("moka pull " + model);
   }
 
   private static Path locate(Map<String, String> environment) {

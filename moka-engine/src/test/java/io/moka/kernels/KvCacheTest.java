@@ -10,6 +10,7 @@ import java.util.BitSet;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class KvCacheTest {
   /** Also: each lies within its own head's strip, and all of them within the layer. */
@@ -42,6 +43,109 @@ class KvCacheTest {
     assertThat(taken.get(from, to).isEmpty()).as("bytes %d to %d", from, to).isTrue();
     assertThat((long) to).isLessThanOrEqualTo(cache.layer(0).byteSize());
     taken.set(from, to);
+  }
+
+  /** One position's numbers as {@link KvCache#store} takes them: not at the memory's beginning. */
+  private static MemorySegment row(Arena arena, int headDim, float first) {
+    MemorySegment row = arena.allocate((headDim + 1) * 4L, 4);
+    for (int i = 0; i < headDim; i++) {
+      // a tie, a subnormal, something too large for a half, all of them rounded
+      float value = first + i * 0.37f;
+      float number =
+          switch (i % 7) {
+            case 4 -> 0x1.01p0f;
+            case 5 -> value * 0x1p-20f;
+            case 6 -> -value * 1e6f;
+            default -> value;
+          };
+      row.setAtIndex(ValueLayout.JAVA_FLOAT, i + 1L, number);
+    }
+    return row;
+  }
+
+  /** Element by element as {@link KvType#put} would do it, and no other byte. */
+  @ParameterizedTest
+  @EnumSource
+  void storesWhereTheOffsetsSay(KvType type) {
+    for (int headDim : new int[] {2, 14, 16, 18, 46, 80}) {
+      try (Arena arena = Arena.ofConfined();
+          KvCache cache = new KvCache(type, 2, 3, 2, headDim);
+          KvCache expected = new KvCache(type, 2, 3, 2, headDim)) {
+        for (int slot : new int[] {0, 1, 7, 8, 15}) {
+          MemorySegment keys = row(arena, headDim, slot + 1);
+          MemorySegment values = row(arena, headDim, -slot - 0.5f);
+          cache.store(1, 2, 1, slot, keys, 4, values, 4);
+          for (int i = 0; i < headDim; i++) {
+            float key = keys.getAtIndex(ValueLayout.JAVA_FLOAT, i + 1L);
+            float value = values.getAtIndex(ValueLayout.JAVA_FLOAT, i + 1L);
+            type.put(expected.layer(1), expected.keyOffset(2, 1, slot, i), key);
+            type.put(expected.layer(1), expected.valueOffset(2, 1, slot, i), value);
+          }
+          for (int layer = 0; layer < 2; layer++) {
+            assertThat(cache.layer(layer).mismatch(expected.layer(layer)))
+                .as("head width %d, slot %d, layer %d", headDim, slot, layer)
+                .isEqualTo(-1);
+          }
+        }
+      }
+    }
+  }
+
+  /** All that an earlier sequence left is NaN; so is what the target held. */
+  @ParameterizedTest
+  @EnumSource
+  void copiesWhatIsSeenAndZeros(KvType type) {
+    for (int headDim : new int[] {2, 14, 16, 18, 80}) {
+      try (Arena arena = Arena.ofConfined();
+          KvCache cache = new KvCache(type, 2, 2, 2, headDim)) {
+        long bytes = Math.ceilDiv(headDim, 16) * cache.valueStripBytes();
+        MemorySegment target = arena.allocate(bytes, 64);
+        MemorySegment expected = arena.allocate(bytes, 64);
+        for (int first = 0; first < KvCache.BLOCK_TOKENS; first++) {
+          for (int end = first + 1; end <= KvCache.BLOCK_TOKENS; end++) {
+            cache.layer(1).fill((byte) 0xFF);
+            target.fill((byte) 0xFF);
+            expected.fill((byte) 0);
+            MemorySegment unused = row(arena, headDim, 1);
+            for (int slot = first; slot < end; slot++) {
+              MemorySegment values = row(arena, headDim, slot + 1);
+              cache.store(1, 1, 1, slot, unused, 4, values, 4);
+              for (int i = 0; i < headDim; i++) {
+                float value = values.getAtIndex(ValueLayout.JAVA_FLOAT, i + 1L);
+                long at = cache.valueOffset(1, 1, slot, i) - cache.valuesOffset(1, 1);
+                type.put(expected, at, value);
+              }
+            }
+            cache.copySeenValues(1, cache.valuesOffset(1, 1), first, end, target);
+            assertSeen(cache, target, expected, first, end);
+          }
+        }
+      }
+    }
+  }
+
+  /** Lanes beyond the head's width are nobody's, but unseen slots of theirs are zeros too. */
+  private static void assertSeen(
+      KvCache cache, MemorySegment target, MemorySegment expected, int first, int end) {
+    int lanes = Math.ceilDiv(cache.headDim(), 16) * 16;
+    for (int slot = 0; slot < KvCache.BLOCK_TOKENS; slot++) {
+      boolean seen = slot >= first && slot < end;
+      for (int i = 0; i < (seen ? cache.headDim() : lanes); i++) {
+        long at = cache.valueOffset(0, 0, slot, i) - cache.valuesOffset(0, 0);
+        float found = cache.type().format().get(target, at);
+        assertThat(Float.floatToRawIntBits(found))
+            .as("width %d, seen %d to %d, slot %d, %d", cache.headDim(), first, end, slot, i)
+            .isEqualTo(Float.floatToRawIntBits(cache.type().format().get(expected, at)));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {-2, 0, 1, 15})
+  void headsAreStoredInPairsOfDimensions(int headDim) {
+    assertThatThrownBy(() -> new KvCache(KvType.F16, 1, 1, 1, headDim))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("head width " + headDim);
   }
 
   @Test

@@ -26,8 +26,8 @@ public interface SpanProducts {
   /** Bytes from one block of scores to the next. */
   int SCORE_BLOCK_BYTES = MAX_HEADS * SCORE_BYTES;
 
-  /** Blocks beyond the last that scores need room for. */
-  int SPARE_BLOCKS = 3;
+  /** Blocks beyond the last that scores need room for: they may be taken in pairs. */
+  int SPARE_BLOCKS = 1;
 
   /**
    * Bytes from one head's sums to the next head's.

@@ -3,6 +3,7 @@ package io.moka.kernels.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -34,6 +35,59 @@ class WorkerPoolTest {
               .isEqualTo(piece < count ? 1 : 0);
         }
         assertThat(strangers.get(0)).isZero();
+      }
+    }
+  }
+
+  /** Pieces are handed out in runs, whose lengths depend on how many are left. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8})
+  void everyPieceOfARunRunsOnce(int threads) {
+    try (WorkerPool pool = new WorkerPool(threads)) {
+      for (int count = 0; count <= 1000; count++) {
+        AtomicIntegerArray runs = new AtomicIntegerArray(count + 1);
+        AtomicInteger strangers = new AtomicInteger();
+        pool.run(
+            count,
+            (piece, worker) -> {
+              runs.incrementAndGet(piece);
+              if (worker < 0 || worker >= threads) {
+                strangers.incrementAndGet();
+              }
+            });
+        for (int piece = 0; piece <= count; piece++) {
+          int expected = piece < count ? 1 : 0;
+          if (runs.get(piece) != expected) {
+            assertThat(runs.get(piece)).as("piece %d of %d", piece, count).isEqualTo(expected);
+          }
+        }
+        assertThat(strangers).hasValue(0);
+      }
+    }
+  }
+
+  /** The caller's memory may go when it gets the exception: no piece may run after that. */
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3, 8})
+  void allPiecesOfARunAreDoneBeforeAFailureIsThrown(int threads) {
+    try (WorkerPool pool = new WorkerPool(threads)) {
+      for (int count = 2; count <= 400; count++) {
+        int pieces = count;
+        AtomicInteger runs = new AtomicInteger();
+        IllegalArgumentException failure = new IllegalArgumentException("piece");
+        assertThatThrownBy(() ->
+                pool.run(
+                    pieces,
+                    (piece, worker) -> {
+                      runs.incrementAndGet();
+                      if (piece % 3 == 1) {
+                        throw failure;
+                      }
+                    }))
+            .isSameAs(failure);
+        assertThat(runs).hasValue(pieces);
+        pool.run(pieces, (piece, worker) -> runs.decrementAndGet());
+        assertThat(runs).hasValue(0);
       }
     }
   }

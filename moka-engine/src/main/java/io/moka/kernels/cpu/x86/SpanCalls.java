@@ -35,9 +35,9 @@ final class SpanCalls {
    * overwritten.
    *
    * @param functions of the type of the cache
-   * @param cache where the keys lie
-   * @param layer of the cache
-   * @param keys where each block's keys begin in the layer, in bytes
+   * @param cache whose shape the keys have
+   * @param data where they lie
+   * @param keys where each block's keys begin in it, in bytes
    * @param blocks how many
    * @param queries memory of the query heads
    * @param from where the first begins, in bytes
@@ -50,7 +50,7 @@ final class SpanCalls {
   static void scores(
       SpanFunctions functions,
       KvCache cache,
-      int layer,
+      MemorySegment data,
       long[] keys,
       int blocks,
       MemorySegment queries,
@@ -62,7 +62,7 @@ final class SpanCalls {
       MemorySegment table) {
     checkCounts(functions, cache, blocks, heads);
     long keysBytes = PackedMatrix.stripBytes(cache.type().format(), cache.headDim());
-    fill(table, cache.layer(layer), keys, 0, blocks, keysBytes);
+    fill(table, data, keys, 0, blocks, keysBytes);
     int even = blocks + blocks % 2;
     if (even > blocks) {
       // blocks go in pairs: the last of an odd number is taken twice

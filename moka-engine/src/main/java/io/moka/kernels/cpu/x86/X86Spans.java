@@ -37,7 +37,7 @@ final class X86Spans implements SpanProducts {
     SpanCalls.scores(
         functions.get(cache.type()),
         cache,
-        layer,
+        cache.layer(layer),
         keys,
         blocks,
         queries,

@@ -2,6 +2,7 @@ package io.moka.kernels.cpu.x86;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.moka.kernels.KvType;
 import io.moka.weights.WeightFormat;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -36,6 +37,16 @@ class GuardPagesTest {
     Ended ended = run("rounded");
     assertThat(ended.status()).as(ended.output()).isZero();
     assertThat(ended.output()).contains("192 products");
+  }
+
+  /** 2 sides, 6 widths, 4 numbers of blocks, 8 numbers of heads, 2 functions. */
+  @ParameterizedTest
+  @EnumSource
+  void attentionStaysWithinItsMemory(KvType type) throws Exception {
+    SpanCallsTest.functions(type).close();
+    Ended ended = run("attention", type.name());
+    assertThat(ended.status()).as(ended.output()).isZero();
+    assertThat(ended.output()).contains("1152 products");
   }
 
   @ParameterizedTest

@@ -1,5 +1,8 @@
 package io.moka.kernels.cpu.x86;
 
+import io.moka.kernels.KvCache;
+import io.moka.kernels.KvType;
+import io.moka.kernels.cpu.SpanProducts;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.TileLayout;
 import io.moka.weights.WeightFormat;
@@ -10,6 +13,8 @@ import java.lang.foreign.ValueLayout;
 final class GuardedRun {
   private static final int[] BLOCKS = {1, 2, 5, 16};
   private static final int[] COLUMNS = {1, 2, 3, 37, 200, 513};
+  private static final int[] HEAD_DIMS = {2, 14, 16, 34, 48, 80};
+  private static final int SPAN_BLOCKS = 4;
 
   private GuardedRun() {}
 
@@ -22,9 +27,11 @@ final class GuardedRun {
     int calls = 0;
     for (boolean atEnd : new boolean[] {true, false}) {
       calls +=
-          arguments[0].equals("rounded")
-              ? bf16(features, atEnd)
-              : products(WeightFormat.valueOf(arguments[0]), features, atEnd);
+          switch (arguments[0]) {
+            case "rounded" -> bf16(features, atEnd);
+            case "attention" -> attention(KvType.valueOf(arguments[1]), features, atEnd);
+            default -> products(WeightFormat.valueOf(arguments[0]), features, atEnd);
+          };
     }
     System.out.println(calls + " products");
   }
@@ -127,6 +134,71 @@ final class GuardedRun {
       long next = weights.address();
       FloatCalls.product(functions, weights, 0, columns, next, x, offsets, 0, rows, out, 0, table);
     }
+  }
+
+  private static int attention(KvType type, CpuFeatures features, boolean atEnd) {
+    int calls = 0;
+    try (SpanFunctions functions =
+        ((Availability.Ready<SpanFunctions>) SpanFunctions.load(type, features)).value()) {
+      for (int headDim : HEAD_DIMS) {
+        for (int blocks = 1; blocks <= SPAN_BLOCKS; blocks++) {
+          for (int heads = 1; heads <= SpanProducts.MAX_HEADS; heads++) {
+            scores(functions, headDim, blocks, heads, atEnd);
+            values(functions, headDim, blocks, heads, atEnd);
+            softmax(functions, blocks, heads, atEnd);
+            calls += 3;
+          }
+        }
+      }
+    }
+    return calls;
+  }
+
+  /** The blocks from the last in memory to the first. */
+  private static void scores(
+      SpanFunctions functions, int headDim, int blocks, int heads, boolean atEnd) {
+    try (GuardedArena arena = new GuardedArena(atEnd);
+        KvCache cache = new KvCache(functions.type(), 1, 1, 1, headDim)) {
+      long bytes = PackedMatrix.stripBytes(functions.type().format(), headDim);
+      MemorySegment keys = arena.allocate(blocks * bytes, 64);
+      MemorySegment queries = arena.allocate(heads * headDim * 4L, 4);
+      long even = (blocks + 1) / 2 * 2L;
+      MemorySegment scores = arena.allocate(even * SpanProducts.SCORE_BLOCK_BYTES, 4);
+      MemorySegment table = arena.allocate(SpanCalls.tableBytes(blocks), 8);
+      long[] offsets = backwards(blocks, bytes);
+      SpanCalls.scores(
+          functions, cache, keys, offsets, blocks, queries, 0, heads, 1f, scores, 0, table);
+    }
+  }
+
+  private static void values(
+      SpanFunctions functions, int headDim, int blocks, int heads, boolean atEnd) {
+    try (GuardedArena arena = new GuardedArena(atEnd);
+        KvCache cache = new KvCache(functions.type(), 1, 1, 1, headDim)) {
+      long bytes = Math.ceilDiv(headDim, SpanProducts.BLOCK) * cache.valueStripBytes();
+      MemorySegment values = arena.allocate(blocks * bytes, 64);
+      MemorySegment p = arena.allocate(blocks * (long) SpanProducts.SCORE_BLOCK_BYTES, 4);
+      MemorySegment sums = arena.allocate(heads * SpanProducts.sumsStride(headDim), 4);
+      MemorySegment table = arena.allocate(SpanCalls.tableBytes(blocks), 8);
+      long[] offsets = backwards(blocks, bytes);
+      SpanCalls.addValues(functions, cache, values, offsets, 0, blocks, p, 0, heads, sums, table);
+    }
+  }
+
+  private static void softmax(SpanFunctions functions, int blocks, int heads, boolean atEnd) {
+    try (GuardedArena arena = new GuardedArena(atEnd)) {
+      MemorySegment scores = arena.allocate(blocks * (long) SpanProducts.SCORE_BLOCK_BYTES, 4);
+      MemorySegment results = arena.allocate(SoftmaxCode.RESULT_BYTES, 4);
+      SpanCalls.softmax(functions, scores, blocks, heads, results);
+    }
+  }
+
+  private static long[] backwards(int blocks, long bytes) {
+    long[] offsets = new long[blocks];
+    for (int i = 0; i < blocks; i++) {
+      offsets[i] = (blocks - 1 - i) * bytes;
+    }
+    return offsets;
   }
 
   /** One byte too far, to show that the pages forbid it. */

@@ -1,0 +1,45 @@
+package io.moka.kernels.cpu.x86;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ReadPatternTest {
+  private static CpuFeatures processor(int family) {
+    return new CpuFeatures(Set.of(), family, 0x61);
+  }
+
+  /** Families of Intel, of Zen 2 and of Zen 5. */
+  @ParameterizedTest
+  @ValueSource(ints = {0x06, 0x17, 0x1A})
+  void readsFourPrefetchedStreamsOnMostProcessors(int family) {
+    for (int rows = 1; rows <= GroupCode.MAX_ROWS; rows++) {
+      ReadPattern four = ReadPattern.FOUR_STREAMS;
+      assertThat(ReadPattern.ofInt8(processor(family), rows)).isEqualTo(four);
+      assertThat(ReadPattern.ofFloats(processor(family), rows)).isEqualTo(four);
+    }
+  }
+
+  @Test
+  void leavesFewRowsToTheOwnPrefetchOfZen4() {
+    CpuFeatures zen4 = processor(0x19);
+    for (int rows = 1; rows <= GroupCode.MAX_ROWS; rows++) {
+      ReadPattern bytes = ReadPattern.ofInt8(zen4, rows);
+      ReadPattern floats = ReadPattern.ofFloats(zen4, rows);
+      assertThat(bytes.strips()).isEqualTo(1);
+      assertThat(floats.strips()).isEqualTo(4);
+      assertThat(bytes.aheadBytes() == 0).as("%d rows", rows).isEqualTo(rows <= 2);
+      assertThat(floats.aheadBytes() == 0).as("%d rows", rows).isEqualTo(rows <= 2);
+    }
+  }
+
+  @Test
+  void prefetchesAtLeastOneBlockOrNone() {
+    assertThat(new ReadPattern(1, 0).blocksAhead(576)).isZero();
+    assertThat(new ReadPattern(4, 3072).blocksAhead(576)).isEqualTo(5);
+    assertThat(new ReadPattern(4, 3072).blocksAhead(4608)).isEqualTo(1);
+  }
+}
