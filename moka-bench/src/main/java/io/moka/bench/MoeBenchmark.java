@@ -1,5 +1,6 @@
 package io.moka.bench;
 
+import io.moka.kernels.Activations;
 import io.moka.kernels.KernelChoice;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.RouterResult;
@@ -9,6 +10,7 @@ import io.moka.weights.ExpertWeights;
 import io.moka.weights.JoinedMatrix;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.Packer;
+import io.moka.weights.WeightArena;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -30,8 +32,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * One MoE layer of Qwen3-30B-A3B in BF16: 128 experts of 768, 8 a row, 1.2 GB; routing drawn anew
- * each call.
+ * One MoE layer of Qwen3-30B-A3B: 128 experts of 768, 8 a row; each call takes the experts that
+ * follow those of the call before.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -46,10 +48,25 @@ import org.openjdk.jmh.annotations.Warmup;
       "-Xmx512m"
     })
 public class MoeBenchmark {
-  private static final int EXPERTS = 128;
-  private static final int TOP_K = 8;
-  private static final int HIDDEN = 2048;
-  private static final int WIDTH = 768;
+  static final int TOP_K = 8;
+  static final int HIDDEN = 2048;
+  static final int WIDTH = 768;
+  static final int EXPERTS = 128;
+
+  /** Odd, so that it leads past every expert. */
+  static final int STEP = 37;
+
+  /** Of the weights; {@code -p format=Q5_K} and any other can be asked for. */
+  @Param({"BF16", "Q8_0", "Q4_0", "Q4_K"})
+  public WeightFormat format;
+
+  /** What computes. */
+  @Param({"AUTO", "VECTOR"})
+  public KernelChoice kernels;
+
+  /** How precisely inputs are taken. */
+  @Param("AUTO")
+  public Activations activations;
 
   /** T. */
   @Param({"1", "4", "16", "512"})
@@ -61,11 +78,12 @@ public class MoeBenchmark {
 
   private final SplittableRandom random = new SplittableRandom(1);
   private Arena arena;
-  private Kernels kernels;
+  private Kernels opened;
   private ExpertWeights experts;
   private RouterResult routing;
   private Rows x;
   private Rows out;
+  private int next;
 
   /** The benchmark as JMH makes it. */
   public MoeBenchmark() {}
@@ -73,8 +91,8 @@ public class MoeBenchmark {
   /** Fills weights and rows. */
   @Setup(Level.Trial)
   public void setUp() {
-    arena = Arena.ofShared();
-    kernels = KernelChoice.AUTO.open(Runtime.getRuntime().availableProcessors());
+    arena = new WeightArena();
+    opened = kernels.open(Runtime.getRuntime().availableProcessors(), activations);
     List<PackedMatrix> down = new ArrayList<>();
     List<JoinedMatrix> joined = new ArrayList<>();
     List<PackedMatrix> gate = new ArrayList<>();
@@ -98,19 +116,23 @@ public class MoeBenchmark {
   }
 
   private PackedMatrix matrix(int outputs, int columns) {
-    PackedMatrix matrix = Packer.allocate(arena, WeightFormat.BF16, outputs, columns);
+    PackedMatrix matrix = Packer.allocate(arena, format, outputs, columns);
     RandomWeights.fill(matrix, random);
     return matrix;
+  }
+
+  /** Experts that a call with some rows takes. */
+  static int activeExperts(int rows) {
+    return Math.min(EXPERTS, rows * TOP_K);
   }
 
   /** Other experts each time, so that their weights come from memory. */
   @Setup(Level.Invocation)
   public void route() {
     for (int row = 0; row < rows; row++) {
-      int first = random.nextInt(EXPERTS);
-      int step = 2 * random.nextInt(EXPERTS / 2) + 1;
       for (int rank = 0; rank < TOP_K; rank++) {
-        routing.set(row, rank, (first + rank * step) % EXPERTS, 1f / TOP_K);
+        routing.set(row, rank, next, 1f / TOP_K);
+        next = (next + STEP) % EXPERTS;
       }
     }
   }
@@ -118,13 +140,13 @@ public class MoeBenchmark {
   /** One layer. */
   @Benchmark
   public void moe() {
-    kernels.moe(x, routing, experts, rows, false, out);
+    opened.moe(x, routing, experts, rows, false, out);
   }
 
   /** Gives the memory back. */
   @TearDown(Level.Trial)
   public void tearDown() {
-    kernels.close();
+    opened.close();
     arena.close();
   }
 }
