@@ -239,8 +239,7 @@ class SpanCallsTest implements SpanContract {
           () -> SpanCalls.softmax(softmax, scores, 2, HEADS, less(results)));
       for (int[] counts : new int[][] {{0, 1}, {-1, 1}, {1, 0}, {1, 9}}) {
         assertThatIllegalArgumentException()
-            .isThrownBy(() ->
-                SpanCalls.softmax(softmax, scores, counts[0], counts[1], results));
+            .isThrownBy(() -> SpanCalls.softmax(softmax, scores, counts[0], counts[1], results));
       }
       assertThatIllegalArgumentException()
           .isThrownBy(() -> SpanCalls.softmax(softmax, scores.asReadOnly(), 2, 1, results));
