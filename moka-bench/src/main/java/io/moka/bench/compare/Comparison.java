@@ -103,7 +103,13 @@ final class Comparison implements AutoCloseable {
         }
       } else {
         for (Contender contender : contenders) {
-          byTuning(contender).forEach(work -> measure(new Cell(contender, work)));
+          byTuning(contender)
+              .forEach(work -> {
+                Cell cell = new Cell(contender, work);
+                // what has just been loaded runs once unmeasured; what stays loaded did so before
+                run(cell, tunings.get(cell), trial(contender, work));
+                measure(cell);
+              });
         }
       }
       measureLimits();
