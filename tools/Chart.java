@@ -15,7 +15,7 @@ import java.util.regex.Pattern;
  */
 final class Chart {
   private static final int WIDTH = 720;
-  private static final int LEFT = 230;
+  private static final int LEFT = 250;
   private static final int TOP = 76;
   private static final int BAR = 13;
   private static final int ROW = 2 * BAR + 14;
