@@ -6,17 +6,17 @@ import java.util.Optional;
 
 /**
  * Rounds float weights to BF16, Q8_0 or Q4_0. BF16 rounds to nearest, ties to even. A block of 32
- * numbers gets the scale with the smallest squared error among many tried: {@link BlockScales}.
+ * numbers gets the scale with the smallest squared error among many tried: {@link ScaleSearch}.
  */
 public final class Quantiser {
-  private static final int BLOCK = BlockScales.BLOCK;
+  private static final int BLOCK = ScaleSearch.BLOCK;
 
   /** Numbers that are rounded at a time: whole blocks, which need not be whole rows. */
-  private static final int CHUNK = BlockScales.BLOCKS * BLOCK;
+  private static final int CHUNK = ScaleSearch.BLOCKS * BLOCK;
 
   private final Tensor source;
   private final WeightFormat target;
-  private final Optional<BlockScales> scales;
+  private final Optional<ScaleSearch> scales;
   private final RowDecoder decoder = new RowDecoder();
   private final float[] values = new float[CHUNK];
   private final int[] codes = new int[BLOCK];
@@ -31,8 +31,8 @@ public final class Quantiser {
     this.scales =
         switch (target) {
           case BF16 -> Optional.empty();
-          case Q8_0 -> Optional.of(BlockScales.ofQ80());
-          case Q4_0 -> Optional.of(BlockScales.ofQ40());
+          case Q8_0 -> Optional.of(ScaleSearch.ofQ80());
+          case Q4_0 -> Optional.of(ScaleSearch.ofQ40());
           default -> throw new IllegalArgumentException("nothing is rounded to " + target);
         };
   }
@@ -105,7 +105,7 @@ public final class Quantiser {
   }
 
   /** The scale, then the codes, in ggml's order. */
-  private void write(BlockScales found, int block) {
+  private void write(ScaleSearch found, int block) {
     if (found.isTooLarge(block)) {
       throw new ArithmeticException("its numbers are too large for scales of 16 bits");
     }

@@ -11,7 +11,7 @@ import java.util.Arrays;
  * <p>Loops run over blocks, not over the numbers of one, so that they compile to vectors; 1024
  * blocks fill them and fit the second-level cache.
  */
-final class BlockScales {
+final class ScaleSearch {
   /** Blocks that are searched at once. */
   static final int BLOCKS = 1024;
 
@@ -33,24 +33,24 @@ final class BlockScales {
   private final float[] bestGain = new float[BLOCKS];
   private final float[] best = new float[BLOCKS];
 
-  private BlockScales(int least, int most, float[] divisors) {
+  private ScaleSearch(int least, int most, float[] divisors) {
     this.least = least;
     this.most = most;
     this.divisors = divisors;
   }
 
   /** Codes from -127 to 127, as ggml uses them; the sign of the scale is of no use. */
-  static BlockScales ofQ80() {
-    return new BlockScales(-127, 127, steps(104, 128.5f, 0.5f));
+  static ScaleSearch ofQ80() {
+    return new ScaleSearch(-127, 127, steps(104, 128.5f, 0.5f));
   }
 
   /** Codes from -8 to 7: the greatest number may become either end. */
-  static BlockScales ofQ40() {
+  static ScaleSearch ofQ40() {
     float[] up = steps(4.5f, 8.5f, 0.25f);
     float[] down = steps(-9.5f, -4.5f, 0.25f);
     float[] both = Arrays.copyOf(up, up.length + down.length);
     System.arraycopy(down, 0, both, up.length, down.length);
-    return new BlockScales(-8, 7, both);
+    return new ScaleSearch(-8, 7, both);
   }
 
   private static float[] steps(float first, float last, float step) {
