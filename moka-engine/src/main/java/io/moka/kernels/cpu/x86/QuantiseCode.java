@@ -66,7 +66,7 @@ final class QuantiseCode {
     assembler.emit(Op.VPANDD, MAX, LOW, Constant.all(0x7FFFFFFF));
     assembler.emit(Op.VPANDD, OTHER, HIGH, Constant.all(0x7FFFFFFF));
     assembler.emit(Op.VPMAXSD, MAX, MAX, OTHER);
-    reduce(assembler, Op.VPMAXSD, MAX);
+    AllLanes.reduce(assembler, Op.VPMAXSD, MAX, OTHER);
     assembler.emit(Op.VDIVPS, SCALE, MAX, LARGEST);
     assembler.compare(
         Op.VCMPPS, LARGE_ENOUGH, MAX, Constant.all(ActivationRecord.LEAST), GREATER_OR_EQUAL);
@@ -94,7 +94,7 @@ final class QuantiseCode {
   }
 
   private static void sum(Assembler assembler, ActivationRecord rec, Vec values, int offset) {
-    reduce(assembler, Op.VPADDD, values);
+    AllLanes.reduce(assembler, Op.VPADDD, values, OTHER);
     if (rec.hasOffset()) {
       assembler.emit(Op.VCVTDQ2PS, values, values);
       assembler.emit(Op.VMULPS, values, values, SCALE);
@@ -102,18 +102,5 @@ final class QuantiseCode {
       assembler.emit(Op.VPMULLD, values, values, Constant.all(-rec.bias()));
     }
     assembler.emit(Op.VMOVD_STORE, Mem.at(RECORDS, offset), values.as(128));
-  }
-
-  /** The same result in every lane. */
-  private static void reduce(Assembler assembler, Op op, Vec values) {
-    // halves, quarters of the vector, then pairs and neighbours within each
-    assembler.emit(Op.VSHUFF32X4, OTHER, values, values, 0b01_00_11_10);
-    assembler.emit(op, values, values, OTHER);
-    assembler.emit(Op.VSHUFF32X4, OTHER, values, values, 0b10_11_00_01);
-    assembler.emit(op, values, values, OTHER);
-    assembler.emit(Op.VPSHUFD, OTHER, values, 0b01_00_11_10);
-    assembler.emit(op, values, values, OTHER);
-    assembler.emit(Op.VPSHUFD, OTHER, values, 0b10_11_00_01);
-    assembler.emit(op, values, values, OTHER);
   }
 }

@@ -76,7 +76,7 @@ final class SoftmaxCode {
     Label larger = assembler.here();
     assembler.emit(Op.VMAXPS, MAX, MAX, Mem.at(AT, 0));
     next(assembler, larger);
-    reduce(assembler, Op.VMAXPS, MAX);
+    AllLanes.reduce(assembler, Op.VMAXPS, MAX, OTHER);
     assembler.emit(Op.VMOVD_STORE, Mem.at(RESULTS, 0), MAX.as(128));
 
     start(assembler);
@@ -88,7 +88,7 @@ final class SoftmaxCode {
     assembler.emit(Op.VMOVUPS_STORE, Mem.at(AT, 0), P);
     assembler.emit(Op.VADDPS, SUMS, SUMS, P);
     next(assembler, block);
-    reduce(assembler, Op.VADDPS, SUMS);
+    AllLanes.reduce(assembler, Op.VADDPS, SUMS, OTHER);
     int sums = SpanProducts.MAX_HEADS * Float.BYTES;
     assembler.emit(Op.VMOVD_STORE, Mem.at(RESULTS, sums), SUMS.as(128));
 
@@ -133,17 +133,5 @@ final class SoftmaxCode {
     assembler.emit(Op.VPSLLD, ROUNDED, ROUNDED, 23);
     assembler.emit(Op.VPADDD, ROUNDED, ROUNDED, ONE);
     assembler.emit(Op.VMULPS, P.zeroing(NORMAL), P, ROUNDED);
-  }
-
-  /** The same result in every lane. */
-  private static void reduce(Assembler assembler, Op op, Vec values) {
-    assembler.emit(Op.VSHUFF32X4, OTHER, values, values, 0b01_00_11_10);
-    assembler.emit(op, values, values, OTHER);
-    assembler.emit(Op.VSHUFF32X4, OTHER, values, values, 0b10_11_00_01);
-    assembler.emit(op, values, values, OTHER);
-    assembler.emit(Op.VPSHUFD, OTHER, values, 0b01_00_11_10);
-    assembler.emit(op, values, values, OTHER);
-    assembler.emit(Op.VPSHUFD, OTHER, values, 0b10_11_00_01);
-    assembler.emit(op, values, values, OTHER);
   }
 }

@@ -20,10 +20,10 @@ final class SpanCalls {
   private static final MethodHandle SOFTMAX =
       Linker.nativeLinker().downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD));
 
-  private SpanCalls() {}
-
   /** Entries of a table beyond its blocks: one to make their number even, two to fetch ahead. */
   private static final int SPARE_ENTRIES = 3;
+
+  private SpanCalls() {}
 
   /** Bytes that a call needs for its table. */
   static long tableBytes(int blocks) {
