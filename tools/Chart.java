@@ -30,8 +30,10 @@ final class Chart {
 
   /** Takes the file of rows. */
   public static void main(String[] arguments) throws IOException {
-    if (arguments.length != 1) {
-      System.err.println("usage: java tools/Chart.java rows.jsonl > picture.svg");
+    if (arguments.length != 1 || !Files.isRegularFile(Path.of(arguments[0]))) {
+      System.err.println(
+          "usage: java tools/Chart.java rows.jsonl > picture.svg; bench/compare --json makes"
+              + " rows.jsonl");
       System.exit(2);
     }
     Map<String, List<Bar>> works = new LinkedHashMap<>();
