@@ -74,8 +74,9 @@ final class BenchCommand implements Runnable {
   @Option(
       names = "--compare-paths",
       description =
-          "Load and time the paths through the experts one after the other: sparse, fused joining"
-              + " in each step, fused and prefused.")
+          "Load and time the paths through the experts one after the other: dense, sparse, fused"
+              + " joining in each step, fused and prefused. Dense computes every expert for every"
+              + " token and takes a multiple of the time.")
   private boolean comparePaths;
 
   @Option(names = "--routing-stats", description = "Say how evenly decode used the experts.")
@@ -136,6 +137,7 @@ final class BenchCommand implements Runnable {
     }
     boolean random = chosen.forceRandomRouting();
     return List.of(
+        new TransformerOptions(MoePath.DENSE, false, random),
         new TransformerOptions(MoePath.SPARSE, false, random),
         new TransformerOptions(MoePath.FUSED, false, random),
         new TransformerOptions(MoePath.FUSED, true, random));

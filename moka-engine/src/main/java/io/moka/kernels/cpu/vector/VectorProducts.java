@@ -105,7 +105,6 @@ public final class VectorProducts implements GroupProducts {
     }
     TileLayout layout = weights.format().tiles().orElseThrow();
     MemorySegment sums = scratch.sums();
-    RowMath.zero(sums, 0, count * PackedMatrix.GROUP_ROWS);
     int rowTiles = weights.columns() / TileLayout.TILE_COLUMNS;
     if (count > PAIR_ROWS || !PairProduct.serves(layout)) {
       PanelProduct.multiply(
@@ -119,9 +118,10 @@ public final class VectorProducts implements GroupProducts {
           at,
           count,
           sums,
-          scratch.panel(PanelProduct.SCRATCH_BYTES));
+          scratch.floats(PanelProduct.SCRATCH));
       return;
     }
+    RowMath.zero(sums, 0, count * PackedMatrix.GROUP_ROWS);
     for (int row = 0; row < count; row++) {
       PairProduct.multiply(
           layout,
@@ -134,7 +134,7 @@ public final class VectorProducts implements GroupProducts {
           at + row * RoundedRow.bytes(weights.columns()),
           sums,
           row * SUM_BYTES,
-          scratch.panel(PairProduct.SCRATCH_BYTES));
+          scratch.floats(PairProduct.SCRATCH));
     }
   }
 
