@@ -34,7 +34,10 @@ abstract class GroupCode {
   static final int VECTOR_BYTES = 64;
 
   /** Sums that stay in registers, zmm0 to zmm15, where a subclass has no room for more. */
-  private static final int SUMS = 16;
+  static final int SUMS = 16;
+
+  /** Bytes from one row's sums to the next row's. */
+  static final int ROW_BYTES = STRIPS * VECTOR_BYTES;
 
   static final Gp[] STRIP = {Gp.RDI, Gp.RSI, Gp.R10, Gp.R11};
   static final Gp BLOCKS = Gp.R8;
@@ -50,7 +53,7 @@ abstract class GroupCode {
   static final Mem INPUT_SLOT = slot(2);
   static final Mem NEXT_SLOT = slot(3);
   private static final Mem BLOCKS_SLOT = slot(4);
-  private static final Mem OUT_SLOT = slot(5);
+  static final Mem OUT_SLOT = slot(5);
   private static final Mem LAST_BLOCKS_SLOT = slot(6);
   private static final Mem PASSES_SLOT = slot(7);
   private static final int FRAME_BYTES = SLOTS + 64;
@@ -165,11 +168,7 @@ abstract class GroupCode {
         assembler.address(STRIP[s], Mem.at(STRIP[s - 1], TEMPORARY, 0));
       }
     }
-    for (int s = 0; s < strips; s++) {
-      for (int row = 0; row < rows; row++) {
-        assembler.emit(Op.VPXORD, sum(s, row), sum(s, row), sum(s, row));
-      }
-    }
+    clearSums();
     startPass();
     assembler.load(BLOCKS, BLOCKS_SLOT);
     assembler.move32(AHEAD, blocksAhead * blockBytes);
@@ -184,10 +183,24 @@ abstract class GroupCode {
       assembler.bind(end);
     }
     rest();
+    storeSums();
+  }
+
+  /** Before a pass; a subclass may have its sums elsewhere. */
+  void clearSums() {
+    for (int s = 0; s < strips; s++) {
+      for (int row = 0; row < rows; row++) {
+        assembler.emit(Op.VPXORD, sum(s, row), sum(s, row), sum(s, row));
+      }
+    }
+  }
+
+  /** After a pass. */
+  void storeSums() {
     assembler.load(TEMPORARY, OUT_SLOT);
     for (int row = 0; row < rows; row++) {
       for (int s = 0; s < strips; s++) {
-        Mem to = Mem.at(TEMPORARY, (row * STRIPS + s) * VECTOR_BYTES);
+        Mem to = Mem.at(TEMPORARY, row * ROW_BYTES + s * VECTOR_BYTES);
         assembler.emit(Op.VMOVUPS_STORE, to, sum(s, row));
       }
     }

@@ -57,12 +57,15 @@ public final class X86Products implements GroupProducts, AutoCloseable {
    * @param activations which rows are rounded
    * @param rest takes the formats and rows that have no machine code
    * @param threads threads that will call, each taking the next group of a matrix in turn
+   * @param most the last step of instructions to use
    * @return the products, or why there are none
    */
-  public static Attempt open(Activations activations, GroupProducts rest, int threads) {
+  public static Attempt open(
+      Activations activations, GroupProducts rest, int threads, InstructionSet most) {
     return switch (CpuFeatures.detect()) {
       case CpuFeatures.Unknown(String reason) -> new Refused(reason);
-      case CpuFeatures.Found(CpuFeatures features) -> open(activations, rest, threads, features);
+      case CpuFeatures.Found(CpuFeatures features) ->
+          open(activations, rest, threads, features.limitedTo(most));
     };
   }
 
