@@ -19,8 +19,9 @@ record FloatFunctions(
     implements AutoCloseable {
   /** Writes and loads the functions for a format, if this processor can run them. */
   static Availability<FloatFunctions> load(WeightFormat format, CpuFeatures features) {
-    String missing = features.missing(CpuFeatures.FLOAT_512);
-    if (!missing.isEmpty()) {
+    boolean wide = features.has(CpuFeatures.FLOAT_512);
+    String missing = features.missing(CpuFeatures.AVX2_FMA);
+    if (!wide && !missing.isEmpty()) {
       return new Availability.Unavailable<>("the processor or the system lacks " + missing);
     }
     Assembler assembler = new Assembler();
@@ -31,7 +32,7 @@ record FloatFunctions(
       products[rows - 1] = assembler.size();
       ReadPattern pattern = ReadPattern.ofFloats(features, rows);
       blocksAhead[rows - 1] = pattern.blocksAhead(PackedMatrix.pairBytes(format));
-      FloatGroupCode.emit(assembler, format, rows, pattern);
+      FloatGroupCode.emit(assembler, format, rows, wide ? 512 : 256, pattern);
     }
     return switch (CodeMemory.load(assembler.toBytes())) {
       case CodeMemory.Refused refused -> new Availability.Unavailable<>(refused.reason());

@@ -5,17 +5,20 @@ import io.moka.weights.PackedMatrix;
 import io.moka.weights.WeightFormat;
 
 /**
- * The product of 1 to 8 rows of floats with float weights, in AVX-512: {@code sum = fma(w, x, sum)}
- * over ascending columns. A block is a pair of columns. The input is the memory of the rows; a
- * seventh argument is a table of i64, where each row begins in it.
+ * The product of 1 to 8 rows of floats with float weights, in AVX-512 or AVX2: {@code sum = fma(w,
+ * x, sum)} over ascending columns. A block is a pair of columns. The input is the memory of the
+ * rows; a seventh argument is a table of i64, where each row begins in it.
  *
  * <pre>
  * for each half of the pair
- *   w[s] = the column's 16 weights of each strip, as floats
+ *   w[s] = the column's 16 weights of each strip, as floats; in AVX2 8 and 8
  *   for each row
  *     x = its value, in all lanes
  *     for each strip: sum += w[s] * x
  * </pre>
+ *
+ * <p>In AVX2 there are registers for 12 sums beside the weights of two vectors, or the values of
+ * three rows: whichever are fewer stay, the others pass by.
  */
 final class FloatGroupCode extends GroupCode {
   /** Rows that one call takes at most: each has a pointer. */
@@ -30,29 +33,55 @@ final class FloatGroupCode extends GroupCode {
   private static final Gp OFFSET = Gp.RDX;
 
   private static final int PAIR_BYTES = 2 * Float.BYTES;
-  private static final Vec MASK = Vec.zmm(31);
+
+  /** Vectors of sums in AVX2. */
+  private static final int FEWER_SUMS = 12;
 
   private final WeightFormat format;
+  private final boolean keepsInputs;
 
-  private FloatGroupCode(Assembler assembler, WeightFormat format, int rows, ReadPattern pattern) {
-    super(assembler, rows, PackedMatrix.pairBytes(format), pattern);
+  /** Weights that stay for all rows, or inputs that stay for all weights. */
+  private final Vec[] kept;
+
+  /** The others, in turn. */
+  private final Vec[] passing;
+
+  private final Operand mask;
+
+  private FloatGroupCode(
+      Assembler assembler, WeightFormat format, int rows, int bits, ReadPattern pattern) {
+    super(
+        assembler,
+        rows,
+        bits,
+        bits < 512 ? FEWER_SUMS : SUMS,
+        PackedMatrix.pairBytes(format),
+        pattern);
     this.format = format;
+    int weights = strips * parts;
+    int registers = bits < 512 ? 16 : 32;
+    keepsInputs = bits < 512 && rows <= weights;
+    kept = Vec.range(rows * weights, keepsInputs ? rows : weights, bits);
+    int first = rows * weights + kept.length;
+    boolean maskFits = first + 1 < registers;
+    passing = Vec.range(first, Math.min(4, registers - (maskFits ? 1 : 0) - first), bits);
+    mask = maskFits ? new Vec(registers - 1, bits, 0, false) : FloatColumns.upperHalves(bits);
   }
 
-  /** Writes the function for a number of rows. */
-  static void emit(Assembler assembler, WeightFormat format, int rows, ReadPattern pattern) {
-    new FloatGroupCode(assembler, format, rows, pattern).function();
-  }
-
-  private static Vec weight(int strip) {
-    return Vec.zmm(16 + strip);
+  /**
+   * Writes the function for a number of rows.
+   *
+   * @param bits of its vectors: 512, or 256 for AVX2
+   */
+  static void emit(
+      Assembler assembler, WeightFormat format, int rows, int bits, ReadPattern pattern) {
+    new FloatGroupCode(assembler, format, rows, bits, pattern).function();
   }
 
   @Override
   void prepare() {
-    if (format == WeightFormat.BF16) {
-      Constant upperHalf = new Constant(Constant.all(0xFFFF0000).words(), false);
-      assembler.emit(Op.VPBROADCASTD, MASK, upperHalf);
+    if (format == WeightFormat.BF16 && mask instanceof Vec register) {
+      FloatColumns.loadUpperHalves(assembler, register);
     }
   }
 
@@ -74,20 +103,51 @@ final class FloatGroupCode extends GroupCode {
       prefetch(s, blockBytes);
     }
     for (int half = 0; half < 2; half++) {
-      for (int s = 0; s < strips; s++) {
-        FloatColumns.emit(assembler, format, Mem.at(STRIP[s], 0), half, MASK, weight(s));
-      }
-      for (int row = 0; row < rows; row++) {
-        Vec x = Vec.zmm(20 + row % 4);
-        assembler.emit(Op.VBROADCASTSS, x, Mem.at(ROW[row], OFFSET, half * Float.BYTES));
-        for (int s = 0; s < strips; s++) {
-          assembler.emit(Op.VFMADD231PS, sum(s, row), weight(s), x);
-        }
+      if (keepsInputs) {
+        keepInputs(half);
+      } else {
+        keepWeights(half);
       }
     }
     for (int s = 0; s < strips; s++) {
       assembler.alu(Alu.ADD, STRIP[s], blockBytes);
     }
     assembler.alu(Alu.ADD, OFFSET, PAIR_BYTES);
+  }
+
+  private void keepWeights(int half) {
+    for (int i = 0; i < kept.length; i++) {
+      weights(i, half, kept[i]);
+    }
+    for (int row = 0; row < rows; row++) {
+      Vec x = passing[row % passing.length];
+      input(row, half, x);
+      for (int i = 0; i < kept.length; i++) {
+        assembler.emit(Op.VFMADD231PS, sum(i / parts, i % parts, row), kept[i], x);
+      }
+    }
+  }
+
+  private void keepInputs(int half) {
+    for (int row = 0; row < rows; row++) {
+      input(row, half, kept[row]);
+    }
+    for (int i = 0; i < strips * parts; i++) {
+      Vec w = passing[i % passing.length];
+      weights(i, half, w);
+      for (int row = 0; row < rows; row++) {
+        assembler.emit(Op.VFMADD231PS, sum(i / parts, i % parts, row), w, kept[row]);
+      }
+    }
+  }
+
+  private void input(int row, int half, Vec to) {
+    assembler.emit(Op.VBROADCASTSS, to, Mem.at(ROW[row], OFFSET, half * Float.BYTES));
+  }
+
+  /** One column of vector i of the pass. */
+  private void weights(int i, int half, Vec to) {
+    Mem pair = Mem.at(STRIP[i / parts], 0);
+    FloatColumns.emit(assembler, format, pair, half, part(i % parts), mask, to);
   }
 }

@@ -17,7 +17,7 @@ import io.moka.weights.PackedMatrix;
  *   blocks      blocks of a strip
  *   out         for each row 64 floats, row after row
  *
- * for each pass over 4, 2 or 1 strips            as many as there are registers for sums
+ * for each pass over 4, 2 or 1 strips, or half of one       as there are registers for sums
  *   sums = 0
  *   for each block, and the rest: the subclass adds to the sums
  *   store the sums
@@ -61,24 +61,46 @@ abstract class GroupCode {
   final Assembler assembler;
   final int rows;
   final int strips;
+
+  /** Vectors of a strip that a pass takes: all that make up 16 rows of weights, or one. */
+  final int parts;
+
+  private final int bits;
   private final int blockBytes;
   private final int blocksAhead;
+
+  /** The first part of the pass that is being written. */
+  private int firstPart;
 
   GroupCode(Assembler assembler, int rows, int blockBytes, ReadPattern pattern) {
     this(assembler, rows, SUMS, blockBytes, pattern);
   }
 
   GroupCode(Assembler assembler, int rows, int mostSums, int blockBytes, ReadPattern pattern) {
+    this(assembler, rows, 512, mostSums, blockBytes, pattern);
+  }
+
+  /**
+   * An emitter.
+   *
+   * @param bits of the vectors
+   * @param mostSums vectors of sums that there are registers for
+   */
+  GroupCode(
+      Assembler assembler, int rows, int bits, int mostSums, int blockBytes, ReadPattern pattern) {
+    int allParts = 8 * VECTOR_BYTES / bits;
     this.assembler = assembler;
     this.rows = rows;
-    this.strips = Math.min(pattern.strips(), strips(rows, mostSums));
+    this.bits = bits;
+    this.parts = rows * allParts <= mostSums ? allParts : 1;
+    this.strips = Math.min(pattern.strips(), strips(rows * parts, mostSums));
     this.blockBytes = blockBytes;
     this.blocksAhead = pattern.blocksAhead(blockBytes);
   }
 
   /** Strips of a pass that there are registers for. */
-  static int strips(int rows, int mostSums) {
-    return Integer.highestOneBit(Math.min(STRIPS, mostSums / rows));
+  static int strips(int sumsOfStrip, int mostSums) {
+    return Integer.highestOneBit(Math.min(STRIPS, mostSums / sumsOfStrip));
   }
 
   /** Before all passes: constants in registers. */
@@ -94,7 +116,17 @@ abstract class GroupCode {
   void rest() {}
 
   final Vec sum(int strip, int row) {
-    return Vec.zmm(strip * rows + row);
+    return sum(strip, 0, row);
+  }
+
+  /** The sum of a part of those that the pass takes. */
+  final Vec sum(int strip, int part, int row) {
+    return new Vec((strip * parts + part) * rows + row, bits, 0, false);
+  }
+
+  /** Which part of a strip one of those is that the pass takes. */
+  final int part(int index) {
+    return firstPart + index;
   }
 
   /** Room for two vectors for each strip, for the subclass. */
@@ -160,8 +192,17 @@ abstract class GroupCode {
     assembler.jump(Condition.NOT_EQUAL, next);
   }
 
-  /** The strips from STRIP[0] on. */
+  /** The strips from STRIP[0] on, all their parts. */
   private void pass() {
+    for (firstPart = 0; firstPart * bits < 8 * VECTOR_BYTES; firstPart += parts) {
+      if (firstPart > 0) {
+        assembler.load(STRIP[0], BASE_SLOT);
+      }
+      partOfPass();
+    }
+  }
+
+  private void partOfPass() {
     if (strips > 1) {
       assembler.load(TEMPORARY, STRIDE_SLOT);
       for (int s = 1; s < strips; s++) {
@@ -186,24 +227,31 @@ abstract class GroupCode {
     storeSums();
   }
 
-  /** Before a pass; a subclass may have its sums elsewhere. */
-  void clearSums() {
-    for (int s = 0; s < strips; s++) {
-      for (int row = 0; row < rows; row++) {
-        assembler.emit(Op.VPXORD, sum(s, row), sum(s, row), sum(s, row));
+  /** What becomes of a sum, before or after a pass. */
+  private interface SumEmitter {
+    void emit(Vec sum, int offset);
+  }
+
+  private void forEachSum(SumEmitter emitter) {
+    for (int row = 0; row < rows; row++) {
+      for (int s = 0; s < strips; s++) {
+        for (int part = 0; part < parts; part++) {
+          int offset = row * ROW_BYTES + s * VECTOR_BYTES + part(part) * bits / 8;
+          emitter.emit(sum(s, part, row), offset);
+        }
       }
     }
+  }
+
+  /** Before a pass; a subclass may have its sums elsewhere. */
+  void clearSums() {
+    forEachSum((sum, offset) -> assembler.emit(Op.VPXORD, sum, sum, sum));
   }
 
   /** After a pass. */
   void storeSums() {
     assembler.load(TEMPORARY, OUT_SLOT);
-    for (int row = 0; row < rows; row++) {
-      for (int s = 0; s < strips; s++) {
-        Mem to = Mem.at(TEMPORARY, row * ROW_BYTES + s * VECTOR_BYTES);
-        assembler.emit(Op.VMOVUPS_STORE, to, sum(s, row));
-      }
-    }
+    forEachSum((sum, offset) -> assembler.emit(Op.VMOVUPS_STORE, Mem.at(TEMPORARY, offset), sum));
   }
 
   /** Each stream is read ahead of; towards its end, what the caller will read next instead. */
@@ -245,7 +293,8 @@ abstract class GroupCode {
    * its pointer.
    */
   final void prefetch(int strip, int bytes) {
-    if (blocksAhead == 0) {
+    // a pass over the other part has had it brought in
+    if (blocksAhead == 0 || firstPart > 0) {
       return;
     }
     for (int line = 0; line < bytes; line += VECTOR_BYTES) {

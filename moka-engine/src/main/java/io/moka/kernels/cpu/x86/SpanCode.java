@@ -223,8 +223,7 @@ final class SpanCode {
       assembler.push(saved);
     }
     if (format == WeightFormat.BF16) {
-      Constant upperHalf = new Constant(Constant.all(0xFFFF0000).words(), false);
-      assembler.emit(Op.VPBROADCASTD, MASK, upperHalf);
+      FloatColumns.loadUpperHalves(assembler, MASK);
     }
   }
 
@@ -278,6 +277,6 @@ final class SpanCode {
 
   /** One column of a pair as floats. */
   private void decode(Mem pair, int half, Vec to) {
-    FloatColumns.emit(assembler, format, pair, half, MASK, to);
+    FloatColumns.emit(assembler, format, pair, half, 0, MASK, to);
   }
 }
