@@ -165,6 +165,15 @@ record CpuFeatures(Set<Feature> present, int family, int model) {
     return present.containsAll(needed);
   }
 
+  /** What machine code for bytes uses of it, and what that for floats does where it uses more. */
+  String instructions() {
+    if (has(VNNI_512)) {
+      return "AVX-512 VNNI";
+    }
+    String bytes = present.contains(Feature.AVX_VNNI) ? "AVX2 with VNNI" : "AVX2";
+    return bytes + (has(FLOAT_512) ? ", floats in AVX-512" : "");
+  }
+
   /** Those of some features that are absent, in alphabetical order; empty when all are there. */
   String missing(Set<Feature> needed) {
     return needed.stream()

@@ -16,9 +16,6 @@ import io.moka.weights.WeightFormat;
  *     x = its value, in all lanes
  *     for each strip: sum += w[s] * x
  * </pre>
- *
- * <p>In AVX2 there are registers for 12 sums beside the weights of two vectors, or the values of
- * three rows: whichever are fewer stay, the others pass by.
  */
 final class FloatGroupCode extends GroupCode {
   /** Rows that one call takes at most: each has a pointer. */
@@ -34,19 +31,8 @@ final class FloatGroupCode extends GroupCode {
 
   private static final int PAIR_BYTES = 2 * Float.BYTES;
 
-  /** Vectors of sums in AVX2. */
-  private static final int FEWER_SUMS = 12;
-
   private final WeightFormat format;
-  private final boolean keepsInputs;
-
-  /** Weights that stay for all rows, or inputs that stay for all weights. */
-  private final Vec[] kept;
-
-  /** The others, in turn. */
-  private final Vec[] passing;
-
-  private final Operand mask;
+  private final OuterProduct product;
 
   private FloatGroupCode(
       Assembler assembler, WeightFormat format, int rows, int bits, ReadPattern pattern) {
@@ -54,18 +40,11 @@ final class FloatGroupCode extends GroupCode {
         assembler,
         rows,
         bits,
-        bits < 512 ? FEWER_SUMS : SUMS,
+        OuterProduct.mostSums(bits),
         PackedMatrix.pairBytes(format),
         pattern);
     this.format = format;
-    int weights = strips * parts;
-    int registers = bits < 512 ? 16 : 32;
-    keepsInputs = bits < 512 && rows <= weights;
-    kept = Vec.range(rows * weights, keepsInputs ? rows : weights, bits);
-    int first = rows * weights + kept.length;
-    boolean maskFits = first + 1 < registers;
-    passing = Vec.range(first, Math.min(4, registers - (maskFits ? 1 : 0) - first), bits);
-    mask = maskFits ? new Vec(registers - 1, bits, 0, false) : FloatColumns.upperHalves(bits);
+    product = new OuterProduct(assembler, bits, rows, strips * parts);
   }
 
   /**
@@ -80,9 +59,7 @@ final class FloatGroupCode extends GroupCode {
 
   @Override
   void prepare() {
-    if (format == WeightFormat.BF16 && mask instanceof Vec register) {
-      FloatColumns.loadUpperHalves(assembler, register);
-    }
+    product.prepare(format);
   }
 
   @Override
@@ -103,42 +80,13 @@ final class FloatGroupCode extends GroupCode {
       prefetch(s, blockBytes);
     }
     for (int half = 0; half < 2; half++) {
-      if (keepsInputs) {
-        keepInputs(half);
-      } else {
-        keepWeights(half);
-      }
+      int column = half;
+      product.add((i, to) -> weights(i, column, to), (row, to) -> input(row, column, to));
     }
     for (int s = 0; s < strips; s++) {
       assembler.alu(Alu.ADD, STRIP[s], blockBytes);
     }
     assembler.alu(Alu.ADD, OFFSET, PAIR_BYTES);
-  }
-
-  private void keepWeights(int half) {
-    for (int i = 0; i < kept.length; i++) {
-      weights(i, half, kept[i]);
-    }
-    for (int row = 0; row < rows; row++) {
-      Vec x = passing[row % passing.length];
-      input(row, half, x);
-      for (int i = 0; i < kept.length; i++) {
-        assembler.emit(Op.VFMADD231PS, sum(i / parts, i % parts, row), kept[i], x);
-      }
-    }
-  }
-
-  private void keepInputs(int half) {
-    for (int row = 0; row < rows; row++) {
-      input(row, half, kept[row]);
-    }
-    for (int i = 0; i < strips * parts; i++) {
-      Vec w = passing[i % passing.length];
-      weights(i, half, w);
-      for (int row = 0; row < rows; row++) {
-        assembler.emit(Op.VFMADD231PS, sum(i / parts, i % parts, row), w, kept[row]);
-      }
-    }
   }
 
   private void input(int row, int half, Vec to) {
@@ -148,6 +96,6 @@ final class FloatGroupCode extends GroupCode {
   /** One column of vector i of the pass. */
   private void weights(int i, int half, Vec to) {
     Mem pair = Mem.at(STRIP[i / parts], 0);
-    FloatColumns.emit(assembler, format, pair, half, part(i % parts), mask, to);
+    FloatColumns.emit(assembler, format, pair, half, part(i % parts), product.upperHalves(), to);
   }
 }

@@ -27,11 +27,14 @@ public final class X86Products implements GroupProducts, AutoCloseable {
   private final Map<WeightFormat, Bf16Functions> bf16 = new EnumMap<>(WeightFormat.class);
 
   private final int threads;
+  private final String instructions;
 
-  private X86Products(Activations activations, GroupProducts rest, int threads) {
+  private X86Products(
+      Activations activations, GroupProducts rest, int threads, CpuFeatures features) {
     this.activations = activations;
     this.rest = rest;
     this.threads = threads;
+    this.instructions = features.instructions();
   }
 
   /** What became of an attempt to use machine code. */
@@ -71,7 +74,7 @@ public final class X86Products implements GroupProducts, AutoCloseable {
 
   static Attempt open(
       Activations activations, GroupProducts rest, int threads, CpuFeatures features) {
-    X86Products products = new X86Products(activations, rest, threads);
+    X86Products products = new X86Products(activations, rest, threads, features);
     Optional<String> refusal = products.load(features);
     if (refusal.isPresent()) {
       products.close();
@@ -125,7 +128,7 @@ public final class X86Products implements GroupProducts, AutoCloseable {
 
   @Override
   public String description() {
-    return "x86 machine code, AVX-512 VNNI" + (bf16.isEmpty() ? "" : " and BF16");
+    return "x86 machine code, " + instructions + (bf16.isEmpty() ? "" : " and BF16");
   }
 
   @Override
