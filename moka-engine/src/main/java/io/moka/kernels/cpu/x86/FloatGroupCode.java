@@ -5,7 +5,7 @@ import io.moka.weights.PackedMatrix;
 import io.moka.weights.WeightFormat;
 
 /**
- * The product of 1 to 8 rows of floats with float weights, in AVX-512 or AVX2: {@code sum = fma(w,
+ * The product of a few rows of floats with float weights, in AVX-512 or AVX2: {@code sum = fma(w,
  * x, sum)} over ascending columns. A block is a pair of columns. The input is the memory of the
  * rows; a seventh argument is a table of i64, where each row begins in it.
  *
@@ -18,7 +18,7 @@ import io.moka.weights.WeightFormat;
  * </pre>
  */
 final class FloatGroupCode extends GroupCode {
-  /** Rows that one call takes at most: each has a pointer. */
+  /** Rows that one call takes at most, and its table has room for: each has a pointer. */
   static final int MOST_ROWS = 8;
 
   /** Pointers of the rows; R10 is a strip's only where there are four rows at most. */
@@ -45,6 +45,11 @@ final class FloatGroupCode extends GroupCode {
         pattern);
     this.format = format;
     product = new OuterProduct(assembler, bits, rows, strips * parts);
+  }
+
+  /** Rows that a call takes at most: with more there would be no registers for whole strips. */
+  static int mostRows(int bits) {
+    return Math.min(MOST_ROWS, OuterProduct.mostSums(bits) * bits / (8 * VECTOR_BYTES));
   }
 
   /**
@@ -96,6 +101,6 @@ final class FloatGroupCode extends GroupCode {
   /** One column of vector i of the pass. */
   private void weights(int i, int half, Vec to) {
     Mem pair = Mem.at(STRIP[i / parts], 0);
-    FloatColumns.emit(assembler, format, pair, half, part(i % parts), product.upperHalves(), to);
+    FloatColumns.emit(assembler, format, pair, half, i % parts, product.upperHalves(), to);
   }
 }

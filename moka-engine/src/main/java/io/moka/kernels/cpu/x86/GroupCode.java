@@ -17,7 +17,7 @@ import io.moka.weights.PackedMatrix;
  *   blocks      blocks of a strip
  *   out         for each row 64 floats, row after row
  *
- * for each pass over 4, 2 or 1 strips, or half of one       as there are registers for sums
+ * for each pass over 4, 2 or 1 strips            as many as there are registers for sums
  *   sums = 0
  *   for each block, and the rest: the subclass adds to the sums
  *   store the sums
@@ -62,15 +62,12 @@ abstract class GroupCode {
   final int rows;
   final int strips;
 
-  /** Vectors of a strip that a pass takes: all that make up 16 rows of weights, or one. */
+  /** Vectors that make up the 16 rows of weights of a strip. */
   final int parts;
 
   private final int bits;
   private final int blockBytes;
   private final int blocksAhead;
-
-  /** The first part of the pass that is being written. */
-  private int firstPart;
 
   GroupCode(Assembler assembler, int rows, int blockBytes, ReadPattern pattern) {
     this(assembler, rows, SUMS, blockBytes, pattern);
@@ -88,11 +85,10 @@ abstract class GroupCode {
    */
   GroupCode(
       Assembler assembler, int rows, int bits, int mostSums, int blockBytes, ReadPattern pattern) {
-    int allParts = 8 * VECTOR_BYTES / bits;
     this.assembler = assembler;
     this.rows = rows;
     this.bits = bits;
-    this.parts = rows * allParts <= mostSums ? allParts : 1;
+    this.parts = 8 * VECTOR_BYTES / bits;
     this.strips = Math.min(pattern.strips(), strips(rows * parts, mostSums));
     this.blockBytes = blockBytes;
     this.blocksAhead = pattern.blocksAhead(blockBytes);
@@ -119,14 +115,9 @@ abstract class GroupCode {
     return sum(strip, 0, row);
   }
 
-  /** The sum of a part of those that the pass takes. */
+  /** The sum of a part of a strip. */
   final Vec sum(int strip, int part, int row) {
     return new Vec((strip * parts + part) * rows + row, bits, 0, false);
-  }
-
-  /** Which part of a strip one of those is that the pass takes. */
-  final int part(int index) {
-    return firstPart + index;
   }
 
   /** Room for two vectors for each strip, for the subclass. */
@@ -192,17 +183,8 @@ abstract class GroupCode {
     assembler.jump(Condition.NOT_EQUAL, next);
   }
 
-  /** The strips from STRIP[0] on, all their parts. */
+  /** The strips from STRIP[0] on. */
   private void pass() {
-    for (firstPart = 0; firstPart * bits < 8 * VECTOR_BYTES; firstPart += parts) {
-      if (firstPart > 0) {
-        assembler.load(STRIP[0], BASE_SLOT);
-      }
-      partOfPass();
-    }
-  }
-
-  private void partOfPass() {
     if (strips > 1) {
       assembler.load(TEMPORARY, STRIDE_SLOT);
       for (int s = 1; s < strips; s++) {
@@ -236,7 +218,7 @@ abstract class GroupCode {
     for (int row = 0; row < rows; row++) {
       for (int s = 0; s < strips; s++) {
         for (int part = 0; part < parts; part++) {
-          int offset = row * ROW_BYTES + s * VECTOR_BYTES + part(part) * bits / 8;
+          int offset = row * ROW_BYTES + s * VECTOR_BYTES + part * bits / 8;
           emitter.emit(sum(s, part, row), offset);
         }
       }
@@ -293,8 +275,7 @@ abstract class GroupCode {
    * its pointer.
    */
   final void prefetch(int strip, int bytes) {
-    // a pass over the other part has had it brought in
-    if (blocksAhead == 0 || firstPart > 0) {
+    if (blocksAhead == 0) {
       return;
     }
     for (int line = 0; line < bytes; line += VECTOR_BYTES) {

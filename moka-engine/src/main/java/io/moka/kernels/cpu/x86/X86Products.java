@@ -250,7 +250,9 @@ public final class X86Products implements GroupProducts, AutoCloseable {
     }
     long next = weights.data().address() + strip + PackedMatrix.GROUP_STRIPS * weights.stripBytes();
     MemorySegment table = scratch.panel(FloatCalls.TABLE_BYTES);
-    for (int first = 0; first < count; first += FloatGroupCode.MOST_ROWS) {
+    // calls of about as many rows each: with very few the weights would be read for little
+    int atOnce = Math.ceilDiv(count, Math.ceilDiv(count, own.mostRows()));
+    for (int first = 0; first < count; first += atOnce) {
       FloatCalls.product(
           own,
           weights.data(),
@@ -260,7 +262,7 @@ public final class X86Products implements GroupProducts, AutoCloseable {
           x,
           scratch.rows(),
           first,
-          Math.min(FloatGroupCode.MOST_ROWS, count - first),
+          Math.min(atOnce, count - first),
           scratch.sums(),
           first * SUM_BYTES,
           table);
