@@ -20,6 +20,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Every format, every number of rows, against plain loops, bit for bit. */
@@ -124,6 +125,40 @@ class Int8CallsTest {
     }
   }
 
+  /** Least and greatest codes times activations of 127: where 16 bits would be too few. */
+  @ParameterizedTest
+  @MethodSource("formatsAndSteps")
+  void theLargestSumsAreExact(WeightFormat format, InstructionSet most) {
+    TileLayout layout = format.tiles().orElseThrow();
+    int columns = 2 * format.blockElements();
+    MemorySegment weights =
+        arena.allocate(PackedMatrix.GROUP_STRIPS * layout.stripBytes(columns), 64);
+    PackedOracle.fill(layout, weights, columns, new SplittableRandom(5));
+    PackedOracle oracle = new PackedOracle(layout, weights, columns);
+    float[] row = new float[columns];
+    MemorySegment x = arena.allocate(columns * 4L, 4);
+    MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
+    try (Int8Functions functions = functions(format, Processor.upTo(most))) {
+      MemorySegment panel = arena.allocate(functions.rec().panelBytes(columns, 1), 4);
+      for (int code : new int[] {0x00, 0xFF, 0x77, 0x88}) {
+        oracle.fillCodes((byte) code);
+        for (float value : new float[] {1, -1}) {
+          Arrays.fill(row, value);
+          MemorySegment.copy(row, 0, x, ValueLayout.JAVA_FLOAT, 0, columns);
+          int tiles = columns / TileLayout.TILE_COLUMNS;
+          Int8Calls.quantise(functions, x, 0, 0, tiles, panel, 0, 0, 1);
+          Int8Calls.product(functions, weights, 0, columns, 0, panel, 0, 1, out, 0);
+          PackedOracle.Quantised quantised = new PackedOracle.Quantised(row);
+          for (int output = 0; output < PackedMatrix.GROUP_ROWS; output++) {
+            assertThat(out.get(ValueLayout.JAVA_FLOAT, output * 4L))
+                .as("codes %x, value %f, output %d", code, value, output)
+                .isEqualTo(oracle.product(output, quantised));
+          }
+        }
+      }
+    }
+  }
+
   private static void fill(MemorySegment out) {
     for (long i = 0; i < out.byteSize(); i += 4) {
       out.set(ValueLayout.JAVA_FLOAT, i, UNTOUCHED);
@@ -211,9 +246,10 @@ class Int8CallsTest {
         .isThrownBy(() -> Int8Calls.product(functions, weights, 0, 32, 0, panel, 0, 1, out, 0));
   }
 
-  @Test
-  void aNumberThatIsNotFiniteStaysSo() {
-    try (Int8Functions functions = functions(WeightFormat.Q8_0)) {
+  @ParameterizedTest
+  @EnumSource
+  void aNumberThatIsNotFiniteStaysSo(InstructionSet most) {
+    try (Int8Functions functions = functions(WeightFormat.Q8_0, Processor.upTo(most))) {
       TileLayout layout = functions.layout();
       MemorySegment weights = arena.allocate(4 * layout.stripBytes(64), 64);
       PackedOracle.fill(layout, weights, 64, new SplittableRandom(1));
