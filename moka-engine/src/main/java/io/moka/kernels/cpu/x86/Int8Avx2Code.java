@@ -9,8 +9,8 @@ import io.moka.weights.TileLayout;
  * The product of {@link Int8TileCode} in AVX2: a register is half a strip, 8 rows of weights.
  *
  * <p>With 16 registers the codes of a tile stay in eight of them for all rows, and the sums lie in
- * memory: where the caller wants them in the end, 4 KiB at most. Rows are taken four at a time in a
- * loop, whose code is short enough for the caches of decoded instructions.
+ * memory: where the caller wants them in the end, 4 KiB at most. Strips are taken in a loop, and in
+ * it rows four at a time in another, so that the code fits the caches of decoded instructions.
  */
 final class Int8Avx2Code extends Int8TileCode {
   /** How integer dot products of four bytes come to be. */
@@ -60,6 +60,10 @@ final class Int8Avx2Code extends Int8TileCode {
   private static final Gp ROW = Gp.RCX;
   private static final Gp SUM = Gp.R13;
   private static final Gp LEFT = Gp.R14;
+  private static final Gp STRIPS_LEFT = Gp.RAX;
+
+  /** The halves of the strip's super-block as floats. */
+  private static final Gp FLOATS = Gp.R15;
 
   private static final Vec TERM = Vec.ymm(12);
   private static final Vec SCALE = Vec.ymm(13);
@@ -99,12 +103,16 @@ final class Int8Avx2Code extends Int8TileCode {
   @Override
   void clearSums() {
     assembler.load(OUT, OUT_SLOT);
+    assembler.move(SUM, OUT);
     assembler.emit(Op.VPXORD, TERM, TERM, TERM);
-    for (int row = 0; row < rows; row++) {
-      for (int at = 0; at < strips * VECTOR_BYTES; at += PART_BYTES) {
-        assembler.emit(Op.VMOVUPS_STORE, Mem.at(OUT, row * ROW_BYTES + at), TERM);
-      }
+    assembler.move32(LEFT, rows);
+    Label next = assembler.here();
+    for (int at = 0; at < strips * VECTOR_BYTES; at += PART_BYTES) {
+      assembler.emit(Op.VMOVUPS_STORE, Mem.at(SUM, at), TERM);
     }
+    assembler.alu(Alu.ADD, SUM, ROW_BYTES);
+    assembler.alu(Alu.SUB, LEFT, 1);
+    assembler.jump(Condition.NOT_EQUAL, next);
   }
 
   @Override
@@ -112,13 +120,37 @@ final class Int8Avx2Code extends Int8TileCode {
     // they are there
   }
 
+  /** The pointers of the strips take turns in the first's place. */
+  @Override
+  void tiles() {
+    assembler.address(FLOATS, room(0));
+    if (strips == 1) {
+      tile(0);
+    } else {
+      assembler.move32(STRIPS_LEFT, strips);
+      Label next = assembler.here();
+      tile(0);
+      assembler.move(ROW, STRIP[0]);
+      for (int s = 1; s < strips; s++) {
+        assembler.move(STRIP[s - 1], STRIP[s]);
+      }
+      assembler.move(STRIP[strips - 1], ROW);
+      assembler.alu(Alu.ADD, OUT, VECTOR_BYTES);
+      assembler.alu(Alu.ADD, FLOATS, BlockScales.HEADER_FLOAT_BYTES);
+      assembler.alu(Alu.SUB, STRIPS_LEFT, 1);
+      assembler.jump(Condition.NOT_EQUAL, next);
+      assembler.alu(Alu.SUB, OUT, strips * VECTOR_BYTES);
+    }
+    nextRecords();
+  }
+
   @Override
   void tile(int strip, Mem tile) {
     for (int part = 0; part < PARTS; part++) {
       planes.unpack(tile.plus(part * PART_BYTES), codes);
       for (int sub = 0; sub < layout.subBlocks(); sub++) {
-        scales.load(tile, part, room(strip), sub, SCALE, OFFSET);
-        rows(strip * VECTOR_BYTES + part * PART_BYTES, sub);
+        scales.load(tile, part, Mem.at(FLOATS, 0), sub, SCALE, OFFSET);
+        rows(part * PART_BYTES, sub);
       }
     }
   }

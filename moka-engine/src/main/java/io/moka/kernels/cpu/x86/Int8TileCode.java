@@ -81,12 +81,23 @@ abstract class Int8TileCode extends GroupCode {
     }
   }
 
-  private void tiles() {
+  /** The next tile of each strip. */
+  void tiles() {
     for (int s = 0; s < strips; s++) {
-      prefetch(s, layout.tileBytes());
-      tile(s, Mem.at(STRIP[s], 0));
-      assembler.alu(Alu.ADD, STRIP[s], layout.tileBytes());
+      tile(s);
     }
+    nextRecords();
+  }
+
+  /** The next tile of a strip, and on. */
+  final void tile(int strip) {
+    prefetch(strip, layout.tileBytes());
+    tile(strip, Mem.at(STRIP[strip], 0));
+    assembler.alu(Alu.ADD, STRIP[strip], layout.tileBytes());
+  }
+
+  /** The records of the rows for the next tiles. */
+  final void nextRecords() {
     assembler.alu(Alu.ADD, PANEL, rows * rec.bytes());
   }
 }
