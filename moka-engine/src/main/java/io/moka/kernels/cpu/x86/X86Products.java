@@ -251,7 +251,8 @@ public final class X86Products implements GroupProducts, AutoCloseable {
     long next = weights.data().address() + strip + PackedMatrix.GROUP_STRIPS * weights.stripBytes();
     MemorySegment table = scratch.panel(FloatCalls.TABLE_BYTES);
     // calls of about as many rows each: with very few the weights would be read for little
-    int atOnce = Math.ceilDiv(count, Math.ceilDiv(count, own.mostRows()));
+    int calls = Math.max(1, Math.ceilDiv(count, own.mostRows()));
+    int atOnce = Math.ceilDiv(count, calls);
     for (int first = 0; first < count; first += atOnce) {
       FloatCalls.product(
           own,
