@@ -32,7 +32,10 @@ final class DevicesCommand implements Runnable {
           .printf(
               "kernels     %s%nprocessors  %d, %s%nmemory      %s, %s free%nheap        %s%n"
                   + "java        %s%n",
-              kernels(kernels.description(), KernelChoice.whyNoMachineCode()),
+              kernels(
+                  kernels.description(),
+                  KernelChoice.whyNoMachineCode(),
+                  KernelChoice.machineCodeLimit()),
               processors,
               System.getProperty("os.arch"),
               Words.bytes(system.getTotalMemorySize()),
@@ -42,11 +45,13 @@ final class DevicesCommand implements Runnable {
     }
   }
 
-  /** What computes, and below it why that is not machine code. */
-  static String kernels(String description, Optional<String> whyNoMachineCode) {
+  /** What computes, and below it why that is not machine code, or not all the machine code. */
+  static String kernels(
+      String description, Optional<String> whyNoMachineCode, Optional<String> limit) {
     return whyNoMachineCode
-        .map(reason ->
-            "%s%n            no machine code: %s".formatted(description, Words.oneLine(reason)))
+        .map(reason -> "no machine code: " + Words.oneLine(reason))
+        .or(() -> limit.map(set -> "no more than %s allows".formatted(set)))
+        .map(line -> "%s%n            %s".formatted(description, line))
         .orElse(description);
   }
 }

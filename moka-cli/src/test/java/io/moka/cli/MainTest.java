@@ -10,6 +10,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.lang.reflect.Field;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -63,9 +64,42 @@ class MainTest {
 
   @Test
   void tellsWhyThereIsNoMachineCode() {
-    assertThat(DevicesCommand.kernels("Vector API", Optional.empty())).isEqualTo("Vector API");
-    assertThat(DevicesCommand.kernels("Vector API", Optional.of("no AVX512F\nnor others")).lines())
-        .containsExactly("Vector API", "            no machine code: no AVX512F nor others");
+    Optional<String> none = Optional.empty();
+    assertThat(DevicesCommand.kernels("Vector API", none, none)).isEqualTo("Vector API");
+    assertThat(
+            DevicesCommand.kernels("Vector API", Optional.of("no AVX2\nnor others"), none).lines())
+        .containsExactly("Vector API", "            no machine code: no AVX2 nor others");
+    assertThat(DevicesCommand.kernels("AVX2", none, Optional.of("MOKA_MAX_ISA=avx2")).lines())
+        .containsExactly("AVX2", "            no more than MOKA_MAX_ISA=avx2 allows");
+  }
+
+  /** The variable is read where kernels are opened, so each needs a process of its own. */
+  @Test
+  void theEnvironmentLimitsMachineCode() throws IOException, InterruptedException {
+    Result limited = devices("avx2");
+    assertThat(limited.code()).as(limited.out()).isZero();
+    assertThat(limited.out()).contains("MOKA_MAX_ISA=avx2").doesNotContain("AVX-512");
+    Result refused = devices("avx3");
+    assertThat(refused.code()).isEqualTo(1);
+    assertThat(refused.out())
+        .contains("MOKA_MAX_ISA is \"avx3\": it takes one of avx2, avx2_vnni, avx512, amx")
+        .doesNotContain("Exception", "\tat ");
+  }
+
+  private static Result devices(String most) throws IOException, InterruptedException {
+    ProcessBuilder java =
+        new ProcessBuilder(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "--add-modules=jdk.incubator.vector",
+            "--enable-native-access=ALL-UNNAMED",
+            "-cp",
+            System.getProperty("java.class.path"),
+            Main.class.getName(),
+            "devices");
+    java.environment().put("MOKA_MAX_ISA", most);
+    Process process = java.redirectErrorStream(true).start();
+    String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    return new Result(process.waitFor(), out, "");
   }
 
   @Test

@@ -3,6 +3,7 @@ package io.moka.kernels;
 import io.moka.PlatformException;
 import io.moka.kernels.cpu.vector.VectorKernels;
 import io.moka.kernels.cpu.vector.VectorProducts;
+import io.moka.kernels.cpu.x86.InstructionSet;
 import io.moka.kernels.cpu.x86.X86Products;
 import io.moka.kernels.reference.ReferenceKernels;
 import java.util.Optional;
@@ -11,7 +12,7 @@ import java.util.Optional;
 public enum KernelChoice {
   /** The fastest that this machine and JVM have. */
   AUTO,
-  /** Machine code that Java writes at load, for x86-64 with AVX-512 VNNI on Linux. */
+  /** Machine code that Java writes at load, for x86-64 with AVX2 or AVX-512 on Linux. */
   X86,
   /** The Vector API. */
   VECTOR,
@@ -26,7 +27,8 @@ public enum KernelChoice {
    *
    * @param threads threads that compute, the caller's included
    * @return running kernels, which the caller closes
-   * @throws PlatformException when the JVM was started without what they need
+   * @throws PlatformException when the JVM was started without what they need, or {@link
+   *     InstructionSet#VARIABLE} names nothing
    */
   public Kernels open(int threads) {
     return open(threads, Activations.AUTO);
@@ -38,7 +40,8 @@ public enum KernelChoice {
    * @param threads threads that compute, the caller's included
    * @param activations how precisely inputs of products are taken; the reference is always exact
    * @return running kernels, which the caller closes
-   * @throws PlatformException when the JVM was started without what they need
+   * @throws PlatformException when the JVM was started without what they need, or {@link
+   *     InstructionSet#VARIABLE} names nothing
    */
   public Kernels open(int threads, Activations activations) {
     return switch (this) {
@@ -78,6 +81,19 @@ public enum KernelChoice {
     };
   }
 
+  /**
+   * What keeps machine code from using all that this machine has.
+   *
+   * @return the variable and its value, empty where it is not set
+   * @throws PlatformException when it names nothing
+   */
+  public static Optional<String> machineCodeLimit() {
+    InstructionSet most = InstructionSet.limit(System.getenv());
+    return most == InstructionSet.MOST
+        ? Optional.empty()
+        : Optional.of(InstructionSet.VARIABLE + "=" + most.spelling());
+  }
+
   private sealed interface Opening {}
 
   private record Opened(Kernels kernels) implements Opening {}
@@ -86,10 +102,13 @@ public enum KernelChoice {
 
   private static Opening openX86(int threads, Activations activations) {
     requireVectors();
-    return switch (X86Products.open(activations, new VectorProducts(activations), threads)) {
+    InstructionSet most = InstructionSet.limit(System.getenv());
+    VectorProducts rest = new VectorProducts(activations);
+    return switch (X86Products.open(activations, rest, threads, most)) {
       case X86Products.Ready(X86Products products) ->
           new Opened(new VectorKernels(threads, products, products.spans(), products::close));
-      case X86Products.Refused(String reason) -> new NotOpened(reason);
+      case X86Products.Refused(String reason) ->
+          new NotOpened(machineCodeLimit().map(limit -> reason + ", by " + limit).orElse(reason));
     };
   }
 

@@ -1,23 +1,22 @@
 package io.moka.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.moka.GoldenTensors;
 import io.moka.checkpoint.GgufCheckpoint;
 import io.moka.kernels.Activations;
-import io.moka.kernels.KernelChoice;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
 import io.moka.kernels.cpu.vector.VectorKernels;
+import io.moka.kernels.cpu.x86.InstructionSet;
+import io.moka.kernels.cpu.x86.X86Kernels;
 import io.moka.kernels.reference.ReferenceKernels;
 import io.moka.moe.MoePath;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -119,15 +118,19 @@ class GoldenGgufTest {
     }
   }
 
+  static Stream<Arguments> modelsAndSteps() throws IOException {
+    return models()
+        .flatMap(
+            model -> Stream.of(InstructionSet.values()).map(most -> Arguments.of(model, most)));
+  }
+
   /** So what the other tests find of the Vector API holds for machine code too. */
   @ParameterizedTest
-  @MethodSource("models")
-  void machineCodeGivesTheBitsOfTheVectorApi(String name) throws IOException {
-    Optional<String> reason = KernelChoice.whyNoMachineCode();
-    assumeTrue(reason.isEmpty(), () -> "no machine code here: " + reason.orElseThrow());
+  @MethodSource("modelsAndSteps")
+  void machineCodeGivesTheBitsOfTheVectorApi(String name, InstructionSet most) throws IOException {
     for (Activations activations : List.of(Activations.EXACT, Activations.INT8)) {
       try (Kernels vector = new VectorKernels(2, activations);
-          Kernels code = KernelChoice.X86.open(2, activations)) {
+          Kernels code = X86Kernels.open(2, activations, most)) {
         for (TransformerOptions options : PATHS) {
           float[] expected = logits(name, vector, options, 1000);
           for (int chunk : new int[] {1, 7, 1000}) {

@@ -85,7 +85,7 @@ final class Assembler {
   /** The code with its constants; every label that is jumped to must have been bound. */
   byte[] toBytes() {
     // the largest first, so that each is aligned to its size
-    for (int words = 4; words > 0; words--) {
+    for (int words = Constant.MOST_WORDS; words > 0; words--) {
       for (Map.Entry<List<Integer>, Label> constant : constants.entrySet()) {
         if (constant.getKey().size() == words) {
           align(4 * words);
@@ -235,6 +235,9 @@ final class Assembler {
             || masked.mask() > 0
             || broadcast
             || shiftsMemory;
+    if (evex && op.vexOnly) {
+      throw new IllegalArgumentException(op + " has neither 512 bits, masks nor high registers");
+    }
     if (evex) {
       evexPrefix(op, reg, first, last, bits, masked, broadcast);
     } else {

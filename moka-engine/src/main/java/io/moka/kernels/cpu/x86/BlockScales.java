@@ -3,8 +3,8 @@ package io.moka.kernels.cpu.x86;
 import io.moka.weights.TileLayout;
 
 /**
- * Brings the scales and offsets of a tile's 16 rows into registers, as floats. Both are exact: a
- * half times a small integer.
+ * Brings the scales and offsets of a tile's 16 rows, or of half of them, into registers, as floats.
+ * Both are exact: a half times a small integer. The width of a register says how many rows.
  */
 final class BlockScales {
   /** Bytes that the halves of a super-block take as floats, for one strip. */
@@ -28,12 +28,16 @@ final class BlockScales {
 
   /** At the start of a super-block: its halves as floats, d and then -dmin. */
   void header(Mem halves, Mem floats, Vec temporary) {
+    int vectorBytes = temporary.bits() / 8;
     for (int i = 0; i < layout.scales().halves(); i++) {
-      assembler.emit(Op.VCVTPH2PS, temporary, halves.plus(32 * i));
-      if (i == 1) {
-        assembler.emit(Op.VPXORD, temporary, temporary, Constant.all(-0f));
+      for (int at = 0; at < VECTOR_BYTES; at += vectorBytes) {
+        assembler.emit(Op.VCVTPH2PS, temporary, halves.plus((i * VECTOR_BYTES + at) / 2));
+        if (i == 1) {
+          Constant minus = Constant.lanes(-0f, temporary.bits());
+          assembler.emit(Op.VPXORD, temporary, temporary, minus);
+        }
+        assembler.emit(Op.VMOVUPS_STORE, floats.plus(VECTOR_BYTES * i + at), temporary);
       }
-      assembler.emit(Op.VMOVUPS_STORE, floats.plus(VECTOR_BYTES * i), temporary);
     }
   }
 
@@ -43,25 +47,31 @@ final class BlockScales {
    * @param floats where {@link #header} left the halves of the super-block
    */
   void load(Mem tile, Mem floats, int sub, Vec scale, Vec offset) {
-    Mem entries = tile.plus(layout.codeVectors() * VECTOR_BYTES);
-    Mem entry = entries.plus(sub * layout.entryVectorBytes());
-    Mem next = entries.plus(layout.entryVectorBytes());
-    Mem d = floats;
-    Mem minusDmin = floats.plus(VECTOR_BYTES);
+    load(tile, 0, floats, sub, scale, offset);
+  }
+
+  /**
+   * As above, of some of the rows.
+   *
+   * @param part which of the vectors that make up 16 rows
+   */
+  void load(Mem tile, int part, Mem floats, int sub, Vec scale, Vec offset) {
+    int bits = scale.bits();
+    int partBytes = part * bits / 8;
+    int entryBytes = layout.entryVectorBytes();
+    Mem entries =
+        tile.plus(layout.codeVectors() * VECTOR_BYTES + partBytes * entryBytes / VECTOR_BYTES);
+    Mem entry = entries.plus(sub * entryBytes);
+    Mem next = entries.plus(entryBytes);
+    Mem d = floats.plus(partBytes);
+    Mem minusDmin = floats.plus(VECTOR_BYTES + partBytes);
     switch (layout.scales()) {
       case HALF -> assembler.emit(Op.VCVTPH2PS, scale, entry);
       case HALF_AND_OFFSET -> {
         assembler.emit(Op.VCVTPH2PS, scale, entry);
         assembler.emit(Op.VCVTPH2PS, offset, next);
       }
-      case EXPONENT -> {
-        // 2^(e - 128) as 1 times 2^(e - 128), which also yields the two subnormal numbers
-        assembler.emit(Op.VPMOVZXBD, offset, entry);
-        assembler.emit(Op.VCVTDQ2PS, offset, offset);
-        assembler.emit(Op.VSUBPS, offset, offset, Constant.all(128f));
-        assembler.emit(Op.VBROADCASTSS, scale, Constant.one(1f));
-        assembler.emit(Op.VSCALEFPS, scale, scale, offset);
-      }
+      case EXPONENT -> exponent(entry, scale, offset);
       case BYTE_AND_OFFSET -> {
         assembler.emit(Op.VPMOVZXBD, scale, entry);
         assembler.emit(Op.VCVTDQ2PS, scale, scale);
@@ -77,7 +87,7 @@ final class BlockScales {
       }
       case NIBBLES -> {
         assembler.emit(Op.VPMOVZXBD, offset, entry);
-        assembler.emit(Op.VPANDD, scale, offset, Constant.all(15));
+        assembler.emit(Op.VPANDD, scale, offset, Constant.lanes(15, bits));
         assembler.emit(Op.VCVTDQ2PS, scale, scale);
         assembler.emit(Op.VMULPS, scale, scale, d);
         assembler.emit(Op.VPSRLD, offset, offset, 4);
@@ -85,5 +95,19 @@ final class BlockScales {
         assembler.emit(Op.VMULPS, offset, offset, minusDmin);
       }
     }
+  }
+
+  /**
+   * 2^(e - 128) for e from 0 to 255: its bits are (e - 1) << 23, which is more than (e + 1) << 21,
+   * but for e of 0 and 1, whose subnormal numbers have the latter.
+   */
+  private void exponent(Mem entry, Vec scale, Vec other) {
+    Constant minusOne = Constant.lanes(-1, scale.bits());
+    assembler.emit(Op.VPMOVZXBD, other, entry);
+    assembler.emit(Op.VPADDD, scale, other, minusOne);
+    assembler.emit(Op.VPSLLD, scale, scale, 23);
+    assembler.emit(Op.VPSUBD, other, other, minusOne);
+    assembler.emit(Op.VPSLLD, other, other, 21);
+    assembler.emit(Op.VPMAXSD, scale, scale, other);
   }
 }

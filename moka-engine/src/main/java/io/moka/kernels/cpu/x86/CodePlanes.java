@@ -1,25 +1,25 @@
 package io.moka.kernels.cpu.x86;
 
 import io.moka.weights.TileLayout;
+import java.util.Arrays;
 
 /**
- * Brings the codes of a tile into eight registers: lane = row, byte b of register s = column 4 s +
- * b, unsigned, {@link #bias} above the integer that the code stands for.
+ * Brings the codes of a tile, or of half its rows, into eight registers: lane = row, byte b of
+ * register s = column 4 s + b, unsigned, {@link #bias} above the integer that the code stands for;
+ * or signed, that integer itself. The width of a register says how many rows there are.
  */
 final class CodePlanes {
   /** Registers that hold the codes of a tile. */
   static final int QUADS = 8;
 
-  /** What a table's integers are raised by, so that they fit an unsigned byte. */
-  private static final int TABLE_BIAS = 128;
-
   private final Assembler assembler;
   private final TileLayout layout;
+  private final boolean signed;
   private final Vec spare;
   private final Vec[] temporaries;
 
   /**
-   * An emitter.
+   * An emitter of unsigned codes.
    *
    * @param assembler takes the code
    * @param layout which planes
@@ -27,8 +27,23 @@ final class CodePlanes {
    * @param temporaries registers that are free between tiles
    */
   CodePlanes(Assembler assembler, TileLayout layout, Vec spare, Vec... temporaries) {
+    this(assembler, layout, false, spare, temporaries);
+  }
+
+  /**
+   * An emitter.
+   *
+   * @param assembler takes the code
+   * @param layout which planes
+   * @param signed whether codes are to be the integers that they stand for
+   * @param spare a register that no other code uses
+   * @param temporaries registers that are free between tiles
+   */
+  CodePlanes(
+      Assembler assembler, TileLayout layout, boolean signed, Vec spare, Vec... temporaries) {
     this.assembler = assembler;
     this.layout = layout;
+    this.signed = signed;
     this.spare = spare;
     this.temporaries = temporaries;
   }
@@ -37,7 +52,20 @@ final class CodePlanes {
   static int bias(TileLayout layout) {
     return switch (layout.codes()) {
       case TileLayout.Codes.Bias bias -> bias.bias();
-      case TileLayout.Codes.Table ignored -> TABLE_BIAS;
+      // its integers fit an unsigned byte then, and no larger ones than they must be
+      case TileLayout.Codes.Table table -> -Arrays.stream(table.ints()).min().orElseThrow();
+    };
+  }
+
+  /** The largest unsigned code. */
+  static int largest(TileLayout layout) {
+    return switch (layout.codes()) {
+      case TileLayout.Codes.Bias ignored -> {
+        int highBits = Integer.bitCount(layout.high().mask() & 255);
+        yield (1 << layout.low().bits() + highBits) - 1;
+      }
+      case TileLayout.Codes.Table table ->
+          Arrays.stream(table.ints()).max().orElseThrow() + bias(layout);
     };
   }
 
@@ -45,11 +73,11 @@ final class CodePlanes {
   void prepare() {
     switch (layout.codes()) {
       case TileLayout.Codes.Table table -> {
-        byte[] raised = new byte[16];
-        for (int i = 0; i < raised.length; i++) {
-          raised[i] = (byte) (table.value(i) + TABLE_BIAS);
+        byte[] entries = new byte[16];
+        for (int i = 0; i < entries.length; i++) {
+          entries[i] = (byte) (table.value(i) + (signed ? 0 : bias(layout)));
         }
-        assembler.emit(Op.VBROADCASTI32X4, spare, Constant.table(raised));
+        assembler.emit(Op.VBROADCASTI32X4, spare, Constant.table(entries));
       }
       case TileLayout.Codes.Bias ignored -> assembler.emit(Op.VPBROADCASTD, spare, word(lowMask()));
     }
@@ -85,6 +113,10 @@ final class CodePlanes {
       for (Vec code : codes) {
         assembler.emit(Op.VPSHUFB, code, spare, code);
       }
+    } else if (signed) {
+      for (Vec code : codes) {
+        assembler.emit(Op.VPSUBB, code, code, bytes(bias(layout)));
+      }
     }
   }
 
@@ -117,14 +149,22 @@ final class CodePlanes {
   /** code |= (bits of a plane from bit {@code from} on), put above the low ones. */
   private void addHigh(Mem plane, int from, int bits, Vec code, Vec moved) {
     int to = layout.low().bits();
-    if (to > from) {
-      assembler.emit(Op.VPSLLD, moved, plane, to - from);
-    } else if (to < from) {
-      assembler.emit(Op.VPSRLD, moved, plane, from - to);
-    } else {
+    Operand source = plane;
+    if (to == from || code.bits() < 512) {
       assembler.emit(Op.VMOVDQU32, moved, plane);
+      source = moved;
     }
-    assembler.emit(Op.VPTERNLOGD, code, moved, Constant.bytes(bits << to), Ternary.A_OR_B_AND_C);
+    if (to > from) {
+      assembler.emit(Op.VPSLLD, moved, source, to - from);
+    } else if (to < from) {
+      assembler.emit(Op.VPSRLD, moved, source, from - to);
+    }
+    if (code.bits() < 512) {
+      assembler.emit(Op.VPANDD, moved, moved, bytes(bits << to));
+      assembler.emit(Op.VPORD, code, code, moved);
+    } else {
+      assembler.emit(Op.VPTERNLOGD, code, moved, bytes(bits << to), Ternary.A_OR_B_AND_C);
+    }
   }
 
   private static Mem vector(Mem tile, int index) {
@@ -137,7 +177,12 @@ final class CodePlanes {
 
   /** The mask of the low bits: in the spare register, unless a table is there. */
   private Operand mask() {
-    return layout.codes() instanceof TileLayout.Codes.Table ? Constant.bytes(lowMask()) : spare;
+    return layout.codes() instanceof TileLayout.Codes.Table ? bytes(lowMask()) : spare;
+  }
+
+  /** The same byte in every lane. */
+  private Constant bytes(int value) {
+    return Constant.lanes((value & 255) * 0x01010101, spare.bits());
   }
 
   private static Constant word(int value) {

@@ -2,15 +2,19 @@ package io.moka.kernels.cpu.x86;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Collections;
 import java.util.List;
 
 /**
- * A constant of 4 or 16 bytes. It lies behind the code and is read relative to the instruction.
+ * A constant of 4, 16 or 32 bytes. It lies behind the code and is read relative to the instruction.
  *
  * @param words the bytes, as little-endian words
  * @param broadcast whether the one word is given to every lane
  */
 record Constant(List<Integer> words, boolean broadcast) implements Operand {
+  /** Of 32 bytes: a vector of 256 bits. */
+  static final int MOST_WORDS = 8;
+
   Constant {
     if (broadcast && words.size() != 1) {
       throw new IllegalArgumentException(words.size() + " words cannot be given to every lane");
@@ -30,6 +34,20 @@ record Constant(List<Integer> words, boolean broadcast) implements Operand {
   /** The same float in every lane. */
   static Constant all(float value) {
     return all(Float.floatToRawIntBits(value));
+  }
+
+  /**
+   * The same word in every lane of a vector: spread by the instruction where 512 bits can do it.
+   */
+  static Constant lanes(int word, int vectorBits) {
+    return vectorBits == 512
+        ? all(word)
+        : new Constant(Collections.nCopies(vectorBits / 32, word), false);
+  }
+
+  /** The same float in every lane of a vector. */
+  static Constant lanes(float value, int vectorBits) {
+    return lanes(Float.floatToRawIntBits(value), vectorBits);
   }
 
   /** One float, for an instruction that spreads it itself. */

@@ -36,6 +36,9 @@ record CpuFeatures(Set<Feature> present, int family, int model) {
     AMX_BF16
   }
 
+  /** What the kernels of 256 bits need; some use AVX-VNNI where it is there. */
+  static final Set<Feature> AVX2_FMA = Set.of(Feature.AVX2, Feature.F16C, Feature.FMA);
+
   /** What the kernels of 512 bits with byte dot products need. */
   static final Set<Feature> VNNI_512 =
       Set.of(
@@ -149,6 +152,26 @@ record CpuFeatures(Set<Feature> present, int family, int model) {
 
   private static boolean has(int register, int bit) {
     return (register >>> bit & 1) == 1;
+  }
+
+  /** The same without what lies beyond a step. */
+  CpuFeatures limitedTo(InstructionSet most) {
+    Set<Feature> allowed = present.stream().filter(most::has).collect(Collectors.toSet());
+    return new CpuFeatures(Set.copyOf(allowed), family, model);
+  }
+
+  /** Whether all of some features are there. */
+  boolean has(Set<Feature> needed) {
+    return present.containsAll(needed);
+  }
+
+  /** What machine code for bytes uses of it, and what that for floats does where it uses more. */
+  String instructions() {
+    if (has(VNNI_512)) {
+      return "AVX-512 VNNI";
+    }
+    String bytes = present.contains(Feature.AVX_VNNI) ? "AVX2 with VNNI" : "AVX2";
+    return bytes + (has(FLOAT_512) ? ", floats in AVX-512" : "");
   }
 
   /** Those of some features that are absent, in alphabetical order; empty when all are there. */

@@ -21,8 +21,8 @@ final class FloatCalls {
   private FloatCalls() {}
 
   /**
-   * Multiplies up to 8 rows of floats with a group of 64 rows of weights. Columns are read in
-   * pairs: where their number is odd, one float after each row is read.
+   * Multiplies a few rows of floats with a group of 64 rows of weights. Columns are read in pairs:
+   * where their number is odd, one float after each row is read.
    *
    * @param functions of the format of the weights
    * @param weights packed weights
@@ -33,7 +33,7 @@ final class FloatCalls {
    * @param x memory of the rows
    * @param offsets where each row begins in x, in bytes
    * @param first which of the offsets belongs to the first row
-   * @param rows how many, from 1 to 8
+   * @param rows how many, from 1 to {@link FloatFunctions#mostRows}
    * @param out takes 64 sums for each row
    * @param to where the sums begin, in bytes
    * @param table memory of this thread, {@link #TABLE_BYTES}
@@ -54,8 +54,8 @@ final class FloatCalls {
     if (columns < 1) {
       throw new IllegalArgumentException(columns + " columns");
     }
-    if (rows < 1 || rows > FloatGroupCode.MOST_ROWS) {
-      throw new IllegalArgumentException(rows + " rows; a call takes 1 to 8");
+    if (rows < 1 || rows > functions.mostRows()) {
+      throw new IllegalArgumentException(rows + " rows; a call takes 1 to " + functions.mostRows());
     }
     long stripBytes = PackedMatrix.stripBytes(functions.format(), columns);
     int pairBytes = PackedMatrix.pairBytes(functions.format());

@@ -5,8 +5,8 @@ import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The functions for float weights of one format: products with 1 to 8 rows. Owns their code; closed
- * when no call is under way.
+ * The functions for float weights of one format: products with 1 to 8 rows, or 6 in AVX2. Owns
+ * their code; closed when no call is under way.
  *
  * @param format of the weights
  * @param blocksAhead for each number of rows, pairs of columns from where a strip is read to where
@@ -19,19 +19,21 @@ record FloatFunctions(
     implements AutoCloseable {
   /** Writes and loads the functions for a format, if this processor can run them. */
   static Availability<FloatFunctions> load(WeightFormat format, CpuFeatures features) {
-    String missing = features.missing(CpuFeatures.FLOAT_512);
-    if (!missing.isEmpty()) {
+    boolean wide = features.has(CpuFeatures.FLOAT_512);
+    String missing = features.missing(CpuFeatures.AVX2_FMA);
+    if (!wide && !missing.isEmpty()) {
       return new Availability.Unavailable<>("the processor or the system lacks " + missing);
     }
+    int bits = wide ? 512 : 256;
     Assembler assembler = new Assembler();
-    int[] products = new int[FloatGroupCode.MOST_ROWS];
-    int[] blocksAhead = new int[FloatGroupCode.MOST_ROWS];
+    int[] products = new int[FloatGroupCode.mostRows(bits)];
+    int[] blocksAhead = new int[products.length];
     for (int rows = 1; rows <= products.length; rows++) {
       assembler.align(64);
       products[rows - 1] = assembler.size();
       ReadPattern pattern = ReadPattern.ofFloats(features, rows);
       blocksAhead[rows - 1] = pattern.blocksAhead(PackedMatrix.pairBytes(format));
-      FloatGroupCode.emit(assembler, format, rows, pattern);
+      FloatGroupCode.emit(assembler, format, rows, bits, pattern);
     }
     return switch (CodeMemory.load(assembler.toBytes())) {
       case CodeMemory.Refused refused -> new Availability.Unavailable<>(refused.reason());
@@ -41,7 +43,12 @@ record FloatFunctions(
     };
   }
 
-  /** The product with a number of rows from 1 to 8. */
+  /** Rows that a call takes at most. */
+  int mostRows() {
+    return products.length;
+  }
+
+  /** The product with a number of rows from 1 to {@link #mostRows}. */
   MemorySegment product(int rows) {
     return products[rows - 1];
   }

@@ -34,7 +34,10 @@ abstract class GroupCode {
   static final int VECTOR_BYTES = 64;
 
   /** Sums that stay in registers, zmm0 to zmm15, where a subclass has no room for more. */
-  private static final int SUMS = 16;
+  static final int SUMS = 16;
+
+  /** Bytes from one row's sums to the next row's. */
+  static final int ROW_BYTES = STRIPS * VECTOR_BYTES;
 
   static final Gp[] STRIP = {Gp.RDI, Gp.RSI, Gp.R10, Gp.R11};
   static final Gp BLOCKS = Gp.R8;
@@ -50,7 +53,7 @@ abstract class GroupCode {
   static final Mem INPUT_SLOT = slot(2);
   static final Mem NEXT_SLOT = slot(3);
   private static final Mem BLOCKS_SLOT = slot(4);
-  private static final Mem OUT_SLOT = slot(5);
+  static final Mem OUT_SLOT = slot(5);
   private static final Mem LAST_BLOCKS_SLOT = slot(6);
   private static final Mem PASSES_SLOT = slot(7);
   private static final int FRAME_BYTES = SLOTS + 64;
@@ -58,6 +61,11 @@ abstract class GroupCode {
   final Assembler assembler;
   final int rows;
   final int strips;
+
+  /** Vectors that make up the 16 rows of weights of a strip. */
+  final int parts;
+
+  private final int bits;
   private final int blockBytes;
   private final int blocksAhead;
 
@@ -66,16 +74,29 @@ abstract class GroupCode {
   }
 
   GroupCode(Assembler assembler, int rows, int mostSums, int blockBytes, ReadPattern pattern) {
+    this(assembler, rows, 512, mostSums, blockBytes, pattern);
+  }
+
+  /**
+   * An emitter.
+   *
+   * @param bits of the vectors
+   * @param mostSums vectors of sums that there are registers for
+   */
+  GroupCode(
+      Assembler assembler, int rows, int bits, int mostSums, int blockBytes, ReadPattern pattern) {
     this.assembler = assembler;
     this.rows = rows;
-    this.strips = Math.min(pattern.strips(), strips(rows, mostSums));
+    this.bits = bits;
+    this.parts = 8 * VECTOR_BYTES / bits;
+    this.strips = Math.min(pattern.strips(), strips(rows * parts, mostSums));
     this.blockBytes = blockBytes;
     this.blocksAhead = pattern.blocksAhead(blockBytes);
   }
 
   /** Strips of a pass that there are registers for. */
-  static int strips(int rows, int mostSums) {
-    return Integer.highestOneBit(Math.min(STRIPS, mostSums / rows));
+  static int strips(int sumsOfStrip, int mostSums) {
+    return Integer.highestOneBit(Math.min(STRIPS, mostSums / sumsOfStrip));
   }
 
   /** Before all passes: constants in registers. */
@@ -91,7 +112,12 @@ abstract class GroupCode {
   void rest() {}
 
   final Vec sum(int strip, int row) {
-    return Vec.zmm(strip * rows + row);
+    return sum(strip, 0, row);
+  }
+
+  /** The sum of a part of a strip. */
+  final Vec sum(int strip, int part, int row) {
+    return new Vec((strip * parts + part) * rows + row, bits, 0, false);
   }
 
   /** Room for two vectors for each strip, for the subclass. */
@@ -165,11 +191,7 @@ abstract class GroupCode {
         assembler.address(STRIP[s], Mem.at(STRIP[s - 1], TEMPORARY, 0));
       }
     }
-    for (int s = 0; s < strips; s++) {
-      for (int row = 0; row < rows; row++) {
-        assembler.emit(Op.VPXORD, sum(s, row), sum(s, row), sum(s, row));
-      }
-    }
+    clearSums();
     startPass();
     assembler.load(BLOCKS, BLOCKS_SLOT);
     assembler.move32(AHEAD, blocksAhead * blockBytes);
@@ -184,13 +206,34 @@ abstract class GroupCode {
       assembler.bind(end);
     }
     rest();
-    assembler.load(TEMPORARY, OUT_SLOT);
+    storeSums();
+  }
+
+  /** What becomes of a sum, before or after a pass. */
+  private interface SumEmitter {
+    void emit(Vec sum, int offset);
+  }
+
+  private void forEachSum(SumEmitter emitter) {
     for (int row = 0; row < rows; row++) {
       for (int s = 0; s < strips; s++) {
-        Mem to = Mem.at(TEMPORARY, (row * STRIPS + s) * VECTOR_BYTES);
-        assembler.emit(Op.VMOVUPS_STORE, to, sum(s, row));
+        for (int part = 0; part < parts; part++) {
+          int offset = row * ROW_BYTES + s * VECTOR_BYTES + part * bits / 8;
+          emitter.emit(sum(s, part, row), offset);
+        }
       }
     }
+  }
+
+  /** Before a pass; a subclass may have its sums elsewhere. */
+  void clearSums() {
+    forEachSum((sum, offset) -> assembler.emit(Op.VPXORD, sum, sum, sum));
+  }
+
+  /** After a pass. */
+  void storeSums() {
+    assembler.load(TEMPORARY, OUT_SLOT);
+    forEachSum((sum, offset) -> assembler.emit(Op.VMOVUPS_STORE, Mem.at(TEMPORARY, offset), sum));
   }
 
   /** Each stream is read ahead of; towards its end, what the caller will read next instead. */

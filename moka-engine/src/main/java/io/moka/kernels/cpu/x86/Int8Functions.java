@@ -27,13 +27,14 @@ record Int8Functions(
     implements AutoCloseable {
   /** Writes and loads the functions for a layout, if this processor can run them. */
   static Availability<Int8Functions> load(TileLayout layout, CpuFeatures features) {
-    String missing = features.missing(CpuFeatures.VNNI_512);
-    if (!missing.isEmpty()) {
+    boolean wide = features.has(CpuFeatures.VNNI_512);
+    String missing = features.missing(CpuFeatures.AVX2_FMA);
+    if (!wide && !missing.isEmpty()) {
       return new Availability.Unavailable<>("the processor or the system lacks " + missing);
     }
     ActivationRecord rec = ActivationRecord.of(layout);
     Assembler assembler = new Assembler();
-    QuantiseCode.emit(assembler, rec);
+    QuantiseCode.emit(assembler, rec, wide ? 512 : 256);
     assembler.align(64);
     int copy = assembler.size();
     QuantiseCode.emitCopy(assembler, rec);
@@ -44,7 +45,12 @@ record Int8Functions(
       products[rows - 1] = assembler.size();
       ReadPattern pattern = ReadPattern.ofInt8(features, rows);
       blocksAhead[rows - 1] = pattern.blocksAhead(layout.blockBytes());
-      Int8GroupCode.emit(assembler, layout, rows, pattern);
+      if (wide) {
+        Int8GroupCode.emit(assembler, layout, rows, pattern);
+      } else {
+        boolean vnni = features.present().contains(CpuFeatures.Feature.AVX_VNNI);
+        Int8Avx2Code.emit(assembler, layout, rows, pattern, vnni);
+      }
     }
     return switch (CodeMemory.load(assembler.toBytes())) {
       case CodeMemory.Refused refused -> new Availability.Unavailable<>(refused.reason());

@@ -4,7 +4,8 @@ import java.util.List;
 
 /**
  * The vector instructions that the kernels use, each with what its encoding needs (Intel's manual,
- * volume 2). The names are Intel's for 512 bits; a store has a row of its own.
+ * volume 2). The names are Intel's for 512 bits; a store has a row of its own, and so has a
+ * comparison that yields lanes of ones or zeros.
  */
 enum Op {
   VMOVUPS(Form.RM, Map.M0F, Prefix.NONE, 0x10, Tuple.VECTOR),
@@ -45,7 +46,6 @@ enum Op {
   VFMADD132PS(Form.RVM, Map.M0F38, Prefix.P66, 0x98, Tuple.FULL),
   VFMADD213PS(Form.RVM, Map.M0F38, Prefix.P66, 0xA8, Tuple.FULL),
   VFMADD231PS(Form.RVM, Map.M0F38, Prefix.P66, 0xB8, Tuple.FULL),
-  VSCALEFPS(Form.RVM, Map.M0F38, Prefix.P66, 0x2C, Tuple.FULL, Flag.EVEX_ONLY),
 
   VCVTDQ2PS(Form.RM, Map.M0F, Prefix.NONE, 0x5B, Tuple.FULL),
   VCVTPS2DQ(Form.RM, Map.M0F, Prefix.P66, 0x5B, Tuple.FULL),
@@ -62,7 +62,17 @@ enum Op {
   VPSHUFD(Form.RMI, Map.M0F, Prefix.P66, 0x70, Tuple.FULL),
   VSHUFF32X4(Form.RVMI, Map.M0F3A, Prefix.P66, 0x23, Tuple.FULL, Flag.EVEX_ONLY),
   VPERMD(Form.RVM, Map.M0F38, Prefix.P66, 0x36, Tuple.FULL),
-  VCMPPS(Form.COMPARE, Map.M0F, Prefix.NONE, 0xC2, Tuple.FULL, Flag.EVEX_ONLY);
+  VCMPPS(Form.COMPARE, Map.M0F, Prefix.NONE, 0xC2, Tuple.FULL, Flag.EVEX_ONLY),
+
+  // what 256 bits do in another way
+  VCMPPS_LANES(Form.RVMI, Map.M0F, Prefix.NONE, 0xC2, Tuple.VECTOR, Flag.VEX_ONLY),
+  VPADDW(Form.RVM, Map.M0F, Prefix.P66, 0xFD, Tuple.VECTOR),
+  VPSUBB(Form.RVM, Map.M0F, Prefix.P66, 0xF8, Tuple.VECTOR),
+  VPABSB(Form.RM, Map.M0F38, Prefix.P66, 0x1C, Tuple.VECTOR),
+  VPSIGNB(Form.RVM, Map.M0F38, Prefix.P66, 0x08, Tuple.VECTOR, Flag.VEX_ONLY),
+  VPACKSSDW(Form.RVM, Map.M0F, Prefix.P66, 0x6B, Tuple.FULL),
+  VPACKSSWB(Form.RVM, Map.M0F, Prefix.P66, 0x63, Tuple.VECTOR),
+  VPERM2I128(Form.RVMI, Map.M0F3A, Prefix.P66, 0x46, Tuple.VECTOR, Flag.VEX_ONLY);
 
   /** Which operand stands where in the encoding; I: an 8-bit constant follows. */
   enum Form {
@@ -121,6 +131,7 @@ enum Op {
 
   private enum Flag {
     EVEX_ONLY,
+    VEX_ONLY,
     NARROWING
   }
 
@@ -134,6 +145,7 @@ enum Op {
 
   final Tuple tuple;
   final boolean evexOnly;
+  final boolean vexOnly;
 
   /** Whether the source has twice the bits of the destination. */
   final boolean narrowing;
@@ -150,6 +162,7 @@ enum Op {
     this.extension = extension;
     this.tuple = tuple;
     this.evexOnly = List.of(flags).contains(Flag.EVEX_ONLY);
+    this.vexOnly = List.of(flags).contains(Flag.VEX_ONLY);
     this.narrowing = List.of(flags).contains(Flag.NARROWING);
   }
 

@@ -3,6 +3,7 @@ package io.moka.kernels.cpu.x86;
 import io.moka.kernels.cpu.x86.Assembler.Alu;
 import io.moka.kernels.cpu.x86.Assembler.Condition;
 import io.moka.kernels.cpu.x86.Assembler.Label;
+import java.util.List;
 
 /**
  * Quantises a row to 8 bits, or copies one that is, into the records of a panel, stride bytes
@@ -25,24 +26,43 @@ final class QuantiseCode {
   private static final Gp RECORDS = Gp.RSI;
   private static final Gp STRIDE = Gp.RDX;
   private static final Gp BLOCKS = Gp.RCX;
-  private static final Vec LOW = Vec.zmm(0);
-  private static final Vec HIGH = Vec.zmm(1);
-  private static final Vec MAX = Vec.zmm(2);
-  private static final Vec OTHER = Vec.zmm(3);
-  private static final Vec SCALE = Vec.zmm(4);
-  private static final Vec INVERSE = Vec.zmm(5);
-  private static final Vec LARGEST = Vec.zmm(6);
   private static final int LARGE_ENOUGH = 1;
 
   /** Predicate of VCMPPS: greater or equal, false for NaN. */
   private static final int GREATER_OR_EQUAL = 0x1D;
 
-  private QuantiseCode() {}
+  /** Where packing within halves of a vector of 256 bits leaves the eight words, in their order. */
+  private static final Constant ORDER = new Constant(List.of(0, 4, 1, 5, 2, 6, 3, 7), false);
+
+  private final Assembler assembler;
+  private final ActivationRecord rec;
+  private final int bits;
+  private final Vec[] values;
+  private final Vec max;
+  private final Vec other;
+  private final Vec scale;
+  private final Vec inverse;
+  private final Vec largest;
+  private final Vec order;
+
+  private QuantiseCode(Assembler assembler, ActivationRecord rec, int bits) {
+    this.assembler = assembler;
+    this.rec = rec;
+    this.bits = bits;
+    values = Vec.range(0, ActivationRecord.COLUMNS * Float.SIZE / bits, bits);
+    Vec[] others = Vec.range(values.length, 6, bits);
+    max = others[0];
+    other = others[1];
+    scale = others[2];
+    inverse = others[3];
+    largest = others[4];
+    order = others[5];
+  }
 
   /** Writes the copying function. */
   static void emitCopy(Assembler assembler, ActivationRecord rec) {
-    Vec front = LOW.as(256);
-    Vec back = HIGH.as(128);
+    Vec front = Vec.ymm(0);
+    Vec back = Vec.xmm(1);
     int backOffset = rec.bytes() - 16;
     Label block = assembler.here();
     assembler.emit(Op.VMOVDQU32, front, Mem.at(X, 0));
@@ -50,57 +70,95 @@ final class QuantiseCode {
     assembler.emit(Op.VMOVDQU32_STORE, Mem.at(RECORDS, 0), front);
     assembler.emit(Op.VMOVDQU32_STORE, Mem.at(RECORDS, backOffset), back);
     assembler.alu(Alu.ADD, X, rec.bytes());
-    assembler.alu(Alu.ADD, RECORDS, STRIDE);
-    assembler.alu(Alu.SUB, BLOCKS, 1);
-    assembler.jump(Condition.NOT_EQUAL, block);
-    assembler.vzeroupper();
-    assembler.ret();
+    next(assembler, block);
   }
 
-  /** Writes the quantising function. */
-  static void emit(Assembler assembler, ActivationRecord rec) {
-    assembler.emit(Op.VBROADCASTSS, LARGEST, Constant.one(127f));
+  /**
+   * Writes the quantising function.
+   *
+   * @param bits of its vectors: 512, or 256 for AVX2
+   */
+  static void emit(Assembler assembler, ActivationRecord rec, int bits) {
+    new QuantiseCode(assembler, rec, bits).function();
+  }
+
+  private void function() {
+    assembler.emit(Op.VBROADCASTSS, largest, Constant.one(127f));
+    if (bits < 512) {
+      assembler.emit(Op.VMOVDQU32, order, ORDER);
+    }
     Label block = assembler.here();
-    assembler.emit(Op.VMOVUPS, LOW, Mem.at(X, 0));
-    assembler.emit(Op.VMOVUPS, HIGH, Mem.at(X, 64));
-    assembler.emit(Op.VPANDD, MAX, LOW, Constant.all(0x7FFFFFFF));
-    assembler.emit(Op.VPANDD, OTHER, HIGH, Constant.all(0x7FFFFFFF));
-    assembler.emit(Op.VPMAXSD, MAX, MAX, OTHER);
-    AllLanes.reduce(assembler, Op.VPMAXSD, MAX, OTHER);
-    assembler.emit(Op.VDIVPS, SCALE, MAX, LARGEST);
-    assembler.compare(
-        Op.VCMPPS, LARGE_ENOUGH, MAX, Constant.all(ActivationRecord.LEAST), GREATER_OR_EQUAL);
-    assembler.emit(Op.VDIVPS, INVERSE.zeroing(LARGE_ENOUGH), LARGEST, MAX);
-    assembler.emit(Op.VMULPS, LOW, LOW, INVERSE);
-    assembler.emit(Op.VMULPS, HIGH, HIGH, INVERSE);
-    assembler.emit(Op.VCVTPS2DQ, LOW, LOW);
-    assembler.emit(Op.VCVTPS2DQ, HIGH, HIGH);
-    assembler.emit(Op.VPMOVSDB_STORE, Mem.at(RECORDS, 0), LOW);
-    assembler.emit(Op.VPMOVSDB_STORE, Mem.at(RECORDS, 16), HIGH);
-    assembler.emit(Op.VMOVD_STORE, Mem.at(RECORDS, ActivationRecord.SCALE), SCALE.as(128));
-    if (rec.subBlocks() == 1) {
-      assembler.emit(Op.VPADDD, LOW, LOW, HIGH);
-      sum(assembler, rec, LOW, ActivationRecord.SUMS);
-    } else {
-      sum(assembler, rec, LOW, ActivationRecord.SUMS);
-      sum(assembler, rec, HIGH, ActivationRecord.SUMS + 4);
+    for (int i = 0; i < values.length; i++) {
+      Vec size = i == 0 ? max : other;
+      assembler.emit(Op.VMOVUPS, values[i], Mem.at(X, i * bits / 8));
+      assembler.emit(Op.VPANDD, size, values[i], Constant.lanes(0x7FFFFFFF, bits));
+      if (i > 0) {
+        assembler.emit(Op.VPMAXSD, max, max, other);
+      }
+    }
+    AllLanes.reduce(assembler, Op.VPMAXSD, max, other);
+    assembler.emit(Op.VDIVPS, scale, max, largest);
+    inverse();
+    for (Vec value : values) {
+      assembler.emit(Op.VMULPS, value, value, inverse);
+      assembler.emit(Op.VCVTPS2DQ, value, value);
+    }
+    storeBytes();
+    assembler.emit(Op.VMOVD_STORE, Mem.at(RECORDS, ActivationRecord.SCALE), scale.as(128));
+    int vectors = values.length / rec.subBlocks();
+    for (int sub = 0; sub < rec.subBlocks(); sub++) {
+      Vec total = values[sub * vectors];
+      for (int i = 1; i < vectors; i++) {
+        assembler.emit(Op.VPADDD, total, total, values[sub * vectors + i]);
+      }
+      sum(total, ActivationRecord.SUMS + 4 * sub);
     }
     assembler.alu(Alu.ADD, X, ActivationRecord.COLUMNS * Float.BYTES);
+    next(assembler, block);
+  }
+
+  /** inverse = 127 / max, zero where max counts as zero. */
+  private void inverse() {
+    Constant least = Constant.lanes(ActivationRecord.LEAST, bits);
+    if (bits < 512) {
+      assembler.emit(Op.VDIVPS, inverse, largest, max);
+      assembler.emit(Op.VCMPPS_LANES, max, max, least, GREATER_OR_EQUAL);
+      assembler.emit(Op.VPANDD, inverse, inverse, max);
+    } else {
+      assembler.compare(Op.VCMPPS, LARGE_ENOUGH, max, least, GREATER_OR_EQUAL);
+      assembler.emit(Op.VDIVPS, inverse.zeroing(LARGE_ENOUGH), largest, max);
+    }
+  }
+
+  private void storeBytes() {
+    if (bits < 512) {
+      assembler.emit(Op.VPACKSSDW, max, values[0], values[1]);
+      assembler.emit(Op.VPACKSSDW, other, values[2], values[3]);
+      assembler.emit(Op.VPACKSSWB, max, max, other);
+      assembler.emit(Op.VPERMD, max, order, max);
+      assembler.emit(Op.VMOVDQU32_STORE, Mem.at(RECORDS, 0), max);
+    } else {
+      assembler.emit(Op.VPMOVSDB_STORE, Mem.at(RECORDS, 0), values[0]);
+      assembler.emit(Op.VPMOVSDB_STORE, Mem.at(RECORDS, 16), values[1]);
+    }
+  }
+
+  private void sum(Vec total, int offset) {
+    AllLanes.reduce(assembler, Op.VPADDD, total, other);
+    if (rec.hasOffset()) {
+      assembler.emit(Op.VCVTDQ2PS, total, total);
+      assembler.emit(Op.VMULPS, total, total, scale);
+    } else {
+      assembler.emit(Op.VPMULLD, total, total, Constant.lanes(-rec.bias(), bits));
+    }
+    assembler.emit(Op.VMOVD_STORE, Mem.at(RECORDS, offset), total.as(128));
+  }
+
+  private static void next(Assembler assembler, Label block) {
     assembler.alu(Alu.ADD, RECORDS, STRIDE);
     assembler.alu(Alu.SUB, BLOCKS, 1);
     assembler.jump(Condition.NOT_EQUAL, block);
     assembler.vzeroupper();
     assembler.ret();
-  }
-
-  private static void sum(Assembler assembler, ActivationRecord rec, Vec values, int offset) {
-    AllLanes.reduce(assembler, Op.VPADDD, values, OTHER);
-    if (rec.hasOffset()) {
-      assembler.emit(Op.VCVTDQ2PS, values, values);
-      assembler.emit(Op.VMULPS, values, values, SCALE);
-    } else {
-      assembler.emit(Op.VPMULLD, values, values, Constant.all(-rec.bias()));
-    }
-    assembler.emit(Op.VMOVD_STORE, Mem.at(RECORDS, offset), values.as(128));
   }
 }

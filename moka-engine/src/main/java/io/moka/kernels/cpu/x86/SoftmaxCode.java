@@ -7,7 +7,7 @@ import io.moka.kernels.cpu.x86.Assembler.Condition;
 import io.moka.kernels.cpu.x86.Assembler.Label;
 
 /**
- * The softmax of a span, less the division by the sum, in AVX-512: the steps of {@link
+ * The softmax of a span, less the division by the sum, in AVX-512 or AVX2: the steps of {@link
  * FloatMath#exp} lane by lane.
  *
  * <pre>
@@ -32,65 +32,86 @@ final class SoftmaxCode {
   private static final Gp AT = Gp.RAX;
   private static final Gp LEFT = Gp.R8;
 
-  private static final Vec MAX = Vec.zmm(0);
-  private static final Vec SUMS = Vec.zmm(1);
-  private static final Vec OTHER = Vec.zmm(2);
-  private static final Vec X = Vec.zmm(3);
-  private static final Vec ROUNDED = Vec.zmm(4);
-  private static final Vec N = Vec.zmm(5);
-  private static final Vec P = Vec.zmm(6);
-
-  private static final Vec LOG2_E = Vec.zmm(16);
-  private static final Vec ROUNDER = Vec.zmm(17);
-  private static final Vec LN2_HIGH = Vec.zmm(18);
-  private static final Vec LN2_LOW = Vec.zmm(19);
-  private static final Vec ONE = Vec.zmm(20);
-  private static final Vec LOWEST = Vec.zmm(21);
+  /** Of 32 registers, the first that holds a constant. */
+  private static final int FIRST_CONSTANT = 16;
 
   /** Factors of the series, of the seventh power first. */
   private static final float[] SERIES = {1 / 5040f, 1 / 720f, 1 / 120f, 1 / 24f, 1 / 6f, 0.5f};
-
-  private static final int FIRST_FACTOR = 22;
 
   private static final int NORMAL = 1;
 
   /** Predicate of VCMPPS: not less, true for NaN. */
   private static final int NOT_LESS = 0x05;
 
-  private SoftmaxCode() {}
+  private final Assembler assembler;
+  private final int bits;
 
-  /** Writes the function. */
-  static void emit(Assembler assembler) {
-    broadcast(assembler, LOG2_E, FloatMath.LOG2_E);
-    broadcast(assembler, ROUNDER, FloatMath.ROUNDER);
-    broadcast(assembler, LN2_HIGH, -FloatMath.LN2_HIGH);
-    broadcast(assembler, LN2_LOW, -FloatMath.LN2_LOW);
-    broadcast(assembler, ONE, 1f);
-    broadcast(assembler, LOWEST, FloatMath.EXP_LOWEST);
-    for (int i = 0; i < SERIES.length; i++) {
-      broadcast(assembler, Vec.zmm(FIRST_FACTOR + i), SERIES[i]);
-    }
+  /** For each of the vectors that make up a block. */
+  private final Vec[] max;
+
+  private final Vec[] sums;
+
+  private final Vec other;
+  private final Vec x;
+  private final Vec rounded;
+  private final Vec n;
+  private final Vec p;
+  private int constants;
+
+  private SoftmaxCode(Assembler assembler, int bits) {
+    this.assembler = assembler;
+    this.bits = bits;
+    int parts = SpanProducts.BLOCK * Float.SIZE / bits;
+    max = Vec.range(0, parts, bits);
+    sums = Vec.range(parts, parts, bits);
+    Vec[] others = Vec.range(2 * parts, 5, bits);
+    other = others[0];
+    x = others[1];
+    rounded = others[2];
+    n = others[3];
+    p = others[4];
+  }
+
+  /**
+   * Writes the function.
+   *
+   * @param bits of its vectors: 512, or 256 for AVX2
+   */
+  static void emit(Assembler assembler, int bits) {
+    new SoftmaxCode(assembler, bits).function();
+  }
+
+  private void function() {
+    Exponential exponential = new Exponential();
     Label head = assembler.here();
-    start(assembler);
-    assembler.emit(Op.VBROADCASTSS, MAX, Constant.one(Float.NEGATIVE_INFINITY));
+    start();
+    for (Vec m : max) {
+      assembler.emit(Op.VBROADCASTSS, m, Constant.one(Float.NEGATIVE_INFINITY));
+    }
     Label larger = assembler.here();
-    assembler.emit(Op.VMAXPS, MAX, MAX, Mem.at(AT, 0));
-    next(assembler, larger);
-    AllLanes.reduce(assembler, Op.VMAXPS, MAX, OTHER);
-    assembler.emit(Op.VMOVD_STORE, Mem.at(RESULTS, 0), MAX.as(128));
+    for (int part = 0; part < max.length; part++) {
+      assembler.emit(Op.VMAXPS, max[part], max[part], score(part));
+    }
+    next(larger);
+    Vec largest = reduce(Op.VMAXPS, max);
+    assembler.emit(Op.VMOVD_STORE, Mem.at(RESULTS, 0), largest.as(128));
 
-    start(assembler);
-    assembler.emit(Op.VPXORD, SUMS, SUMS, SUMS);
+    start();
+    for (Vec sum : sums) {
+      assembler.emit(Op.VPXORD, sum, sum, sum);
+    }
     Label block = assembler.here();
-    assembler.emit(Op.VMOVUPS, X, Mem.at(AT, 0));
-    assembler.emit(Op.VSUBPS, X, X, MAX);
-    exponential(assembler);
-    assembler.emit(Op.VMOVUPS_STORE, Mem.at(AT, 0), P);
-    assembler.emit(Op.VADDPS, SUMS, SUMS, P);
-    next(assembler, block);
-    AllLanes.reduce(assembler, Op.VADDPS, SUMS, OTHER);
-    int sums = SpanProducts.MAX_HEADS * Float.BYTES;
-    assembler.emit(Op.VMOVD_STORE, Mem.at(RESULTS, sums), SUMS.as(128));
+    for (int part = 0; part < sums.length; part++) {
+      assembler.emit(Op.VMOVUPS, x, score(part));
+      assembler.emit(Op.VSUBPS, x, x, largest);
+      exponential.emit();
+      assembler.emit(Op.VMOVUPS_STORE, score(part), p);
+      assembler.emit(Op.VADDPS, sums[part], sums[part], p);
+    }
+    next(block);
+    Vec total = reduce(Op.VADDPS, sums);
+    int to = SpanProducts.MAX_HEADS * Float.BYTES;
+    assembler.emit(Op.VMOVD_STORE, Mem.at(RESULTS, to), total.as(128));
 
     assembler.alu(Alu.ADD, SCORES, SpanProducts.SCORE_BYTES);
     assembler.alu(Alu.ADD, RESULTS, Float.BYTES);
@@ -100,38 +121,80 @@ final class SoftmaxCode {
     assembler.ret();
   }
 
-  private static void broadcast(Assembler assembler, Vec to, float value) {
-    assembler.emit(Op.VBROADCASTSS, to, Constant.one(value));
+  private Mem score(int part) {
+    return Mem.at(AT, part * bits / 8);
   }
 
-  private static void start(Assembler assembler) {
+  private Vec reduce(Op op, Vec[] parts) {
+    for (int part = 1; part < parts.length; part++) {
+      assembler.emit(op, parts[0], parts[0], parts[part]);
+    }
+    AllLanes.reduce(assembler, op, parts[0], other);
+    return parts[0];
+  }
+
+  private void start() {
     assembler.move(AT, SCORES);
     assembler.move(LEFT, BLOCKS);
   }
 
-  private static void next(Assembler assembler, Label loop) {
+  private void next(Label loop) {
     assembler.alu(Alu.ADD, AT, SpanProducts.SCORE_BLOCK_BYTES);
     assembler.alu(Alu.SUB, LEFT, 1);
     assembler.jump(Condition.NOT_EQUAL, loop);
   }
 
-  /** P = e^X, for X of at most zero, or NaN. */
-  private static void exponential(Assembler assembler) {
-    assembler.emit(Op.VMOVUPS, ROUNDED, ROUNDER);
-    assembler.emit(Op.VFMADD231PS, ROUNDED, X, LOG2_E);
-    assembler.emit(Op.VSUBPS, N, ROUNDED, ROUNDER);
-    assembler.compare(Op.VCMPPS, NORMAL, X, LOWEST, NOT_LESS);
-    assembler.emit(Op.VFMADD231PS, X, N, LN2_HIGH);
-    assembler.emit(Op.VFMADD231PS, X, N, LN2_LOW);
-    assembler.emit(Op.VMOVUPS, P, Vec.zmm(FIRST_FACTOR));
-    for (int i = 1; i < SERIES.length; i++) {
-      assembler.emit(Op.VFMADD213PS, P, X, Vec.zmm(FIRST_FACTOR + i));
+  /** p = e^x, for x of at most zero, or NaN. Its constants need registers where there are 32. */
+  private final class Exponential {
+    private final Operand log2E = constant(FloatMath.LOG2_E);
+    private final Operand rounder = constant(FloatMath.ROUNDER);
+    private final Operand ln2High = constant(-FloatMath.LN2_HIGH);
+    private final Operand ln2Low = constant(-FloatMath.LN2_LOW);
+    private final Operand one = constant(1f);
+    private final Operand lowest = constant(FloatMath.EXP_LOWEST);
+    private final Operand[] series = new Operand[SERIES.length];
+
+    Exponential() {
+      for (int i = 0; i < series.length; i++) {
+        series[i] = constant(SERIES[i]);
+      }
     }
-    assembler.emit(Op.VFMADD213PS, P, X, ONE);
-    assembler.emit(Op.VFMADD213PS, P, X, ONE);
-    // the integer in the low bits of ROUNDED becomes the exponent
-    assembler.emit(Op.VPSLLD, ROUNDED, ROUNDED, 23);
-    assembler.emit(Op.VPADDD, ROUNDED, ROUNDED, ONE);
-    assembler.emit(Op.VMULPS, P.zeroing(NORMAL), P, ROUNDED);
+
+    private Operand constant(float value) {
+      if (bits < 512) {
+        return Constant.lanes(value, bits);
+      }
+      Vec register = Vec.zmm(FIRST_CONSTANT + constants++);
+      assembler.emit(Op.VBROADCASTSS, register, Constant.one(value));
+      return register;
+    }
+
+    void emit() {
+      assembler.emit(Op.VMOVUPS, rounded, rounder);
+      assembler.emit(Op.VFMADD231PS, rounded, x, log2E);
+      assembler.emit(Op.VSUBPS, n, rounded, rounder);
+      if (bits < 512) {
+        assembler.emit(Op.VCMPPS_LANES, other, x, lowest, NOT_LESS);
+      } else {
+        assembler.compare(Op.VCMPPS, NORMAL, x, lowest, NOT_LESS);
+      }
+      assembler.emit(Op.VFMADD231PS, x, n, ln2High);
+      assembler.emit(Op.VFMADD231PS, x, n, ln2Low);
+      assembler.emit(Op.VMOVUPS, p, series[0]);
+      for (int i = 1; i < series.length; i++) {
+        assembler.emit(Op.VFMADD213PS, p, x, series[i]);
+      }
+      assembler.emit(Op.VFMADD213PS, p, x, one);
+      assembler.emit(Op.VFMADD213PS, p, x, one);
+      // the integer in the low bits of rounded becomes the exponent
+      assembler.emit(Op.VPSLLD, rounded, rounded, 23);
+      assembler.emit(Op.VPADDD, rounded, rounded, one);
+      if (bits < 512) {
+        assembler.emit(Op.VMULPS, p, p, rounded);
+        assembler.emit(Op.VPANDD, p, p, other);
+      } else {
+        assembler.emit(Op.VMULPS, p.zeroing(NORMAL), p, rounded);
+      }
+    }
   }
 }

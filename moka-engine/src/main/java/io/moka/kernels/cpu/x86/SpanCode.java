@@ -8,8 +8,10 @@ import io.moka.weights.PackedMatrix;
 import io.moka.weights.WeightFormat;
 
 /**
- * The products of attention for 1 to 8 query heads of one key/value head, in AVX-512. Keys and
- * values lie in strips of 16 lanes by pairs of columns; both functions take two strips at a time.
+ * The products of attention for 1 to 8 query heads of one key/value head, in AVX-512 or AVX2. Keys
+ * and values lie in strips of 16 lanes by pairs of columns; both functions take two strips at a
+ * time, one where AVX2 has no registers for two, and its halves one after the other where it has
+ * none for one.
  *
  * <pre>
  * void scores(keys, blockPairs, q, qStride, columnPairs, out, scale)
@@ -40,7 +42,6 @@ import io.moka.weights.WeightFormat;
  * to start: so each is fetched while the one before is multiplied, line by line.
  */
 final class SpanCode {
-  private static final int MAX_HEADS = SpanProducts.MAX_HEADS;
   private static final int VECTOR_BYTES = 64;
   private static final int PAIR_FLOATS = 2 * Float.BYTES;
 
@@ -66,54 +67,87 @@ final class SpanCode {
   private static final Gp FOURTH = Gp.R12;
   private static final Gp START = Gp.R13;
 
-  private static final Vec SCALE = Vec.zmm(30);
-  private static final Vec MASK = Vec.zmm(31);
+  private static final int MOST_STRIPS = 2;
 
   private final Assembler assembler;
   private final WeightFormat format;
   private final int heads;
+  private final int bits;
 
-  private SpanCode(Assembler assembler, WeightFormat format, int heads) {
+  /** Strips of a pass. */
+  private final int strips;
+
+  /** Vectors of each strip in a pass. */
+  private final int parts;
+
+  private SpanCode(Assembler assembler, WeightFormat format, int heads, int bits) {
     this.assembler = assembler;
     this.format = format;
     this.heads = heads;
+    this.bits = bits;
+    int most = OuterProduct.mostSums(bits);
+    parts = heads * parts(bits) <= most ? parts(bits) : 1;
+    strips = Math.min(MOST_STRIPS, most / (heads * parts));
   }
 
-  /** Writes the function for scores. */
-  static void emitScores(Assembler assembler, WeightFormat format, int heads) {
-    new SpanCode(assembler, format, heads).scores();
+  /** Vectors that make up a strip. */
+  private static int parts(int bits) {
+    return 8 * VECTOR_BYTES / bits;
   }
 
-  /** Writes the function for values. */
-  static void emitValues(Assembler assembler, WeightFormat format, int heads) {
-    new SpanCode(assembler, format, heads).values();
+  /**
+   * Writes the function for scores.
+   *
+   * @param bits of its vectors: 512, or 256 for AVX2
+   */
+  static void emitScores(Assembler assembler, WeightFormat format, int heads, int bits) {
+    new SpanCode(assembler, format, heads, bits).scores();
+  }
+
+  /**
+   * Writes the function for values.
+   *
+   * @param bits of its vectors: 512, or 256 for AVX2
+   */
+  static void emitValues(Assembler assembler, WeightFormat format, int heads, int bits) {
+    new SpanCode(assembler, format, heads, bits).values();
   }
 
   private void scores() {
     start();
-    assembler.emit(Op.VBROADCASTSS, SCALE, LAST_ARGUMENT);
     assembler.address(THRICE, new Mem(STRIDE, STRIDE, 2, 0, false));
     assembler.address(FOURTH, new Mem(INPUT, STRIDE, 4, 0, false));
     assembler.move(START, INPUT);
     Label next = assembler.here();
-    assembler.load(STRIP[0], Mem.at(TABLE, 0));
-    assembler.load(STRIP[1], Mem.at(TABLE, 8));
-    assembler.load(NEXT[0], Mem.at(TABLE, 16));
-    assembler.load(NEXT[1], Mem.at(TABLE, 24));
-    zero(2);
-    assembler.move(LOOP, Gp.R8);
-    Label pair = assembler.here();
-    prefetch(Mem.at(NEXT[0], 0));
-    prefetch(Mem.at(NEXT[1], 0));
-    for (int half = 0; half < 2; half++) {
-      for (int s = 0; s < 2; s++) {
-        decode(Mem.at(STRIP[s], 0), half, strip(s));
-      }
-      for (int head = 0; head < heads; head++) {
-        multiply(2, head, head(INPUT, head, half * Float.BYTES));
+    for (int strip = 0; strip < MOST_STRIPS; strip += strips) {
+      for (int part = 0; part < parts(bits); part += parts) {
+        scores(strip, part);
       }
     }
-    for (int s = 0; s < 2; s++) {
+    assembler.alu(Alu.ADD, TABLE, 16);
+    assembler.alu(Alu.ADD, OUT, 2 * SpanProducts.SCORE_BLOCK_BYTES);
+    assembler.alu(Alu.SUB, COUNT, 1);
+    assembler.jump(Condition.NOT_EQUAL, next);
+    end();
+  }
+
+  /** A pass over some strips of a pair, from a part of them on. */
+  private void scores(int firstStrip, int firstPart) {
+    OuterProduct product = product(strips);
+    for (int s = 0; s < strips; s++) {
+      assembler.load(STRIP[s], Mem.at(TABLE, 8 * (firstStrip + s)));
+      assembler.load(NEXT[s], Mem.at(TABLE, 16 + 8 * (firstStrip + s)));
+    }
+    assembler.move(LOOP, Gp.R8);
+    Label pair = assembler.here();
+    for (int s = 0; s < strips; s++) {
+      prefetch(firstPart, Mem.at(NEXT[s], 0));
+    }
+    for (int half = 0; half < 2; half++) {
+      int number = half * Float.BYTES;
+      add(product, firstPart, half, (i, to) -> broadcast(head(INPUT, i, number), to));
+    }
+    for (int s = 0; s < strips; s++) {
       assembler.alu(Alu.ADD, STRIP[s], PackedMatrix.pairBytes(format));
       assembler.alu(Alu.ADD, NEXT[s], PackedMatrix.pairBytes(format));
     }
@@ -121,22 +155,23 @@ final class SpanCode {
     assembler.alu(Alu.ADD, FOURTH, PAIR_FLOATS);
     assembler.alu(Alu.SUB, LOOP, 1);
     assembler.jump(Condition.NOT_EQUAL, pair);
-    for (int s = 0; s < 2; s++) {
-      for (int head = 0; head < heads; head++) {
-        int at = s * SpanProducts.SCORE_BLOCK_BYTES + head * VECTOR_BYTES;
-        assembler.emit(Op.VMULPS, sum(s, head), sum(s, head), SCALE);
-        assembler.emit(Op.VMOVUPS_STORE, Mem.at(OUT, at), sum(s, head));
+    Vec scale = product.free();
+    broadcast(LAST_ARGUMENT, scale);
+    for (int s = 0; s < strips; s++) {
+      for (int part = 0; part < parts; part++) {
+        for (int head = 0; head < heads; head++) {
+          Vec sum = product.sum(s * parts + part, head);
+          int block = (firstStrip + s) * SpanProducts.SCORE_BLOCK_BYTES;
+          Mem to = Mem.at(OUT, block + head * VECTOR_BYTES + (firstPart + part) * bits / 8);
+          assembler.emit(Op.VMULPS, sum, sum, scale);
+          assembler.emit(Op.VMOVUPS_STORE, to, sum);
+        }
       }
     }
     // back to the heads' beginnings
     assembler.alu(Alu.SUB, FOURTH, INPUT);
     assembler.alu(Alu.ADD, FOURTH, START);
     assembler.move(INPUT, START);
-    assembler.alu(Alu.ADD, TABLE, 16);
-    assembler.alu(Alu.ADD, OUT, 2 * SpanProducts.SCORE_BLOCK_BYTES);
-    assembler.alu(Alu.SUB, COUNT, 1);
-    assembler.jump(Condition.NOT_EQUAL, next);
-    end();
   }
 
   private static final Gp STRIPS_LEFT = Gp.R14;
@@ -153,24 +188,31 @@ final class SpanCode {
     assembler.load(STRIDE, LAST_ARGUMENT);
     assembler.address(THRICE, new Mem(STRIDE, STRIDE, 2, 0, false));
     Label next = assembler.here();
-    Label one = new Label();
-    Label done = new Label();
     assembler.load(STRIP[0], Mem.at(TABLE, 0));
     assembler.load(TO_NEXT, Mem.at(TABLE, 8));
     assembler.alu(Alu.SUB, TO_NEXT, STRIP[0]);
     assembler.move(BLOCK_OUT, OUT);
     assembler.move(STRIPS_LEFT, STRIPS);
-    assembler.alu(Alu.SUB, STRIPS_LEFT, 2);
-    assembler.jump(Condition.LESS, one);
-    Label two = assembler.here();
-    strips(2);
-    assembler.alu(Alu.SUB, STRIPS_LEFT, 2);
-    assembler.jump(Condition.GREATER_OR_EQUAL, two);
-    assembler.bind(one);
-    assembler.alu(Alu.CMP, STRIPS_LEFT, -2);
-    assembler.jump(Condition.EQUAL, done);
-    strips(1);
-    assembler.bind(done);
+    if (strips == MOST_STRIPS) {
+      Label one = new Label();
+      Label done = new Label();
+      assembler.alu(Alu.SUB, STRIPS_LEFT, 2);
+      assembler.jump(Condition.LESS, one);
+      Label two = assembler.here();
+      strips(2);
+      assembler.alu(Alu.SUB, STRIPS_LEFT, 2);
+      assembler.jump(Condition.GREATER_OR_EQUAL, two);
+      assembler.bind(one);
+      assembler.alu(Alu.CMP, STRIPS_LEFT, -2);
+      assembler.jump(Condition.EQUAL, done);
+      strips(1);
+      assembler.bind(done);
+    } else {
+      Label one = assembler.here();
+      strips(1);
+      assembler.alu(Alu.SUB, STRIPS_LEFT, 1);
+      assembler.jump(Condition.NOT_EQUAL, one);
+    }
     assembler.alu(Alu.ADD, TABLE, 8);
     assembler.alu(Alu.ADD, INPUT, SpanProducts.SCORE_BLOCK_BYTES);
     assembler.alu(Alu.SUB, COUNT, 1);
@@ -180,22 +222,36 @@ final class SpanCode {
 
   /** One or two strips of a block's values, from STRIP[0] on, into BLOCK_OUT. */
   private void strips(int count) {
+    assembler.address(FOURTH, new Mem(BLOCK_OUT, STRIDE, 4, 0, false));
+    for (int part = 0; part < parts(bits); part += parts) {
+      if (part > 0) {
+        assembler.alu(Alu.SUB, STRIP[0], SpanProducts.BLOCK / 2 * PackedMatrix.pairBytes(format));
+      }
+      strips(count, part);
+    }
+    if (count == 2) {
+      assembler.move(STRIP[0], STRIP[1]);
+    }
+    assembler.alu(Alu.ADD, BLOCK_OUT, count * VECTOR_BYTES);
+  }
+
+  private void strips(int count, int firstPart) {
+    OuterProduct product = product(count);
     if (count == 2) {
       assembler.address(STRIP[1], Mem.at(STRIP[0], Gp.R8, 0));
     }
-    zero(count);
     assembler.move32(LOOP, SpanProducts.BLOCK / 2);
     Label pair = assembler.here();
     for (int s = 0; s < count; s++) {
-      prefetch(Mem.at(STRIP[s], TO_NEXT, 0));
+      prefetch(firstPart, Mem.at(STRIP[s], TO_NEXT, 0));
     }
     for (int half = 0; half < 2; half++) {
-      for (int s = 0; s < count; s++) {
-        decode(Mem.at(STRIP[s], 0), half, strip(s));
-      }
-      for (int head = 0; head < heads; head++) {
-        multiply(count, head, Mem.at(INPUT, head * VECTOR_BYTES + half * Float.BYTES));
-      }
+      int number = half * Float.BYTES;
+      add(
+          product,
+          firstPart,
+          half,
+          (i, to) -> broadcast(Mem.at(INPUT, i * VECTOR_BYTES + number), to));
     }
     for (int s = 0; s < count; s++) {
       assembler.alu(Alu.ADD, STRIP[s], PackedMatrix.pairBytes(format));
@@ -204,27 +260,19 @@ final class SpanCode {
     assembler.alu(Alu.SUB, LOOP, 1);
     assembler.jump(Condition.NOT_EQUAL, pair);
     assembler.alu(Alu.SUB, INPUT, SpanProducts.BLOCK * Float.BYTES);
-    if (count == 2) {
-      assembler.move(STRIP[0], STRIP[1]);
-    }
-    assembler.address(FOURTH, new Mem(BLOCK_OUT, STRIDE, 4, 0, false));
     for (int head = 0; head < heads; head++) {
-      for (int s = 0; s < count; s++) {
-        Mem to = head(BLOCK_OUT, head, s * VECTOR_BYTES);
-        assembler.emit(Op.VADDPS, sum(s, head), sum(s, head), to);
-        assembler.emit(Op.VMOVUPS_STORE, to, sum(s, head));
+      for (int i = 0; i < count * parts; i++) {
+        int at = i / parts * VECTOR_BYTES + (firstPart + i % parts) * bits / 8;
+        Vec sum = product.sum(i, head);
+        assembler.emit(Op.VADDPS, sum, sum, head(BLOCK_OUT, head, at));
+        assembler.emit(Op.VMOVUPS_STORE, head(BLOCK_OUT, head, at), sum);
       }
     }
-    assembler.alu(Alu.ADD, BLOCK_OUT, count * VECTOR_BYTES);
   }
 
   private void start() {
     for (Gp saved : SAVED) {
       assembler.push(saved);
-    }
-    if (format == WeightFormat.BF16) {
-      Constant upperHalf = new Constant(Constant.all(0xFFFF0000).words(), false);
-      assembler.emit(Op.VPBROADCASTD, MASK, upperHalf);
     }
   }
 
@@ -245,39 +293,36 @@ final class SpanCode {
     };
   }
 
-  private Vec sum(int strip, int head) {
-    return Vec.zmm(strip * MAX_HEADS + head);
+  /** The sums of a pass, cleared. */
+  private OuterProduct product(int count) {
+    OuterProduct product = new OuterProduct(assembler, bits, heads, count * parts);
+    product.prepare(format);
+    product.clear();
+    return product;
   }
 
-  private static Vec strip(int strip) {
-    return Vec.zmm(16 + strip);
-  }
-
-  private void zero(int strips) {
-    for (int s = 0; s < strips; s++) {
-      for (int head = 0; head < heads; head++) {
-        assembler.emit(Op.VPXORD, sum(s, head), sum(s, head), sum(s, head));
-      }
+  /** The lines of a pair, unless a pass over another part has fetched them. */
+  private void prefetch(int firstPart, Mem pair) {
+    if (firstPart > 0) {
+      return;
     }
-  }
-
-  /** The lines of a pair. */
-  private void prefetch(Mem pair) {
     for (int line = 0; line < PackedMatrix.pairBytes(format); line += VECTOR_BYTES) {
       assembler.prefetch(Assembler.Hint.T0, pair.plus(line));
     }
   }
 
-  private void multiply(int strips, int head, Mem number) {
-    Vec x = Vec.zmm(20 + head % 4);
-    assembler.emit(Op.VBROADCASTSS, x, number);
-    for (int s = 0; s < strips; s++) {
-      assembler.emit(Op.VFMADD231PS, sum(s, head), strip(s), x);
-    }
+  private void broadcast(Mem number, Vec to) {
+    assembler.emit(Op.VBROADCASTSS, to, number);
   }
 
-  /** One column of a pair as floats. */
-  private void decode(Mem pair, int half, Vec to) {
-    FloatColumns.emit(assembler, format, pair, half, MASK, to);
+  /** One column of the strips of a pass. */
+  private void add(OuterProduct product, int firstPart, int half, OuterProduct.Loader inputs) {
+    OuterProduct.Loader columns =
+        (i, to) -> {
+          Mem pair = Mem.at(STRIP[i / parts], 0);
+          int part = firstPart + i % parts;
+          FloatColumns.emit(assembler, format, pair, half, part, product.upperHalves(), to);
+        };
+    product.add(columns, inputs);
   }
 }

@@ -23,24 +23,26 @@ record SpanFunctions(
     implements AutoCloseable {
   /** Writes and loads the functions for a type, if this processor can run them. */
   static Availability<SpanFunctions> load(KvType type, CpuFeatures features) {
-    String missing = features.missing(CpuFeatures.FLOAT_512);
-    if (!missing.isEmpty()) {
+    boolean wide = features.has(CpuFeatures.FLOAT_512);
+    String missing = features.missing(CpuFeatures.AVX2_FMA);
+    if (!wide && !missing.isEmpty()) {
       return new Availability.Unavailable<>("the processor or the system lacks " + missing);
     }
+    int bits = wide ? 512 : 256;
     Assembler assembler = new Assembler();
     int[] scores = new int[SpanProducts.MAX_HEADS];
     int[] values = new int[SpanProducts.MAX_HEADS];
     for (int heads = 1; heads <= SpanProducts.MAX_HEADS; heads++) {
       assembler.align(64);
       scores[heads - 1] = assembler.size();
-      SpanCode.emitScores(assembler, type.format(), heads);
+      SpanCode.emitScores(assembler, type.format(), heads, bits);
       assembler.align(64);
       values[heads - 1] = assembler.size();
-      SpanCode.emitValues(assembler, type.format(), heads);
+      SpanCode.emitValues(assembler, type.format(), heads, bits);
     }
     assembler.align(64);
     int softmax = assembler.size();
-    SoftmaxCode.emit(assembler);
+    SoftmaxCode.emit(assembler, bits);
     return switch (CodeMemory.load(assembler.toBytes())) {
       case CodeMemory.Refused refused -> new Availability.Unavailable<>(refused.reason());
       case CodeMemory.Loaded(CodeMemory memory) ->

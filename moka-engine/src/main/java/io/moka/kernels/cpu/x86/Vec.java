@@ -32,6 +32,15 @@ record Vec(int number, int bits, int mask, boolean zeroing) implements Operand {
     return new Vec(number, 512, 0, false);
   }
 
+  /** Neighbouring registers. */
+  static Vec[] range(int first, int count, int bits) {
+    Vec[] registers = new Vec[count];
+    for (int i = 0; i < count; i++) {
+      registers[i] = new Vec(first + i, bits, 0, false);
+    }
+    return registers;
+  }
+
   /** The same register, cut to its lowest bits or widened. */
   Vec as(int newBits) {
     return new Vec(number, newBits, mask, zeroing);

@@ -27,11 +27,14 @@ public final class X86Products implements GroupProducts, AutoCloseable {
   private final Map<WeightFormat, Bf16Functions> bf16 = new EnumMap<>(WeightFormat.class);
 
   private final int threads;
+  private final String instructions;
 
-  private X86Products(Activations activations, GroupProducts rest, int threads) {
+  private X86Products(
+      Activations activations, GroupProducts rest, int threads, CpuFeatures features) {
     this.activations = activations;
     this.rest = rest;
     this.threads = threads;
+    this.instructions = features.instructions();
   }
 
   /** What became of an attempt to use machine code. */
@@ -57,18 +60,21 @@ public final class X86Products implements GroupProducts, AutoCloseable {
    * @param activations which rows are rounded
    * @param rest takes the formats and rows that have no machine code
    * @param threads threads that will call, each taking the next group of a matrix in turn
+   * @param most the last step of instructions to use
    * @return the products, or why there are none
    */
-  public static Attempt open(Activations activations, GroupProducts rest, int threads) {
+  public static Attempt open(
+      Activations activations, GroupProducts rest, int threads, InstructionSet most) {
     return switch (CpuFeatures.detect()) {
       case CpuFeatures.Unknown(String reason) -> new Refused(reason);
-      case CpuFeatures.Found(CpuFeatures features) -> open(activations, rest, threads, features);
+      case CpuFeatures.Found(CpuFeatures features) ->
+          open(activations, rest, threads, features.limitedTo(most));
     };
   }
 
   static Attempt open(
       Activations activations, GroupProducts rest, int threads, CpuFeatures features) {
-    X86Products products = new X86Products(activations, rest, threads);
+    X86Products products = new X86Products(activations, rest, threads, features);
     Optional<String> refusal = products.load(features);
     if (refusal.isPresent()) {
       products.close();
@@ -122,7 +128,7 @@ public final class X86Products implements GroupProducts, AutoCloseable {
 
   @Override
   public String description() {
-    return "x86 machine code, AVX-512 VNNI" + (bf16.isEmpty() ? "" : " and BF16");
+    return "x86 machine code, " + instructions + (bf16.isEmpty() ? "" : " and BF16");
   }
 
   @Override
@@ -244,7 +250,10 @@ public final class X86Products implements GroupProducts, AutoCloseable {
     }
     long next = weights.data().address() + strip + PackedMatrix.GROUP_STRIPS * weights.stripBytes();
     MemorySegment table = scratch.panel(FloatCalls.TABLE_BYTES);
-    for (int first = 0; first < count; first += FloatGroupCode.MOST_ROWS) {
+    // calls of about as many rows each: with very few the weights would be read for little
+    int calls = Math.max(1, Math.ceilDiv(count, own.mostRows()));
+    int atOnce = Math.ceilDiv(count, calls);
+    for (int first = 0; first < count; first += atOnce) {
       FloatCalls.product(
           own,
           weights.data(),
@@ -254,7 +263,7 @@ public final class X86Products implements GroupProducts, AutoCloseable {
           x,
           scratch.rows(),
           first,
-          Math.min(FloatGroupCode.MOST_ROWS, count - first),
+          Math.min(atOnce, count - first),
           scratch.sums(),
           first * SUM_BYTES,
           table);

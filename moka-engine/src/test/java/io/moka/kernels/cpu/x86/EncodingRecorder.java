@@ -16,8 +16,8 @@ import java.util.stream.Collectors;
 
 /**
  * Makes {@code encodings.txt}: random instructions and the bytes that GNU as makes of them. Run by
- * hand when an instruction is added: {@code EncodingRecorder <file> <instructions> <seed>}; needs
- * as and objcopy.
+ * hand when an instruction is added: {@code EncodingRecorder <file> <instructions> <seed> [Op...]},
+ * of some instructions where they are named; needs as and objcopy.
  */
 final class EncodingRecorder {
   private static final Map<String, String> VEX_NAMES =
@@ -29,16 +29,23 @@ final class EncodingRecorder {
   private static final List<String> FIXED = List.of("cpuid", "xgetbv", "vzeroupper", "ret");
 
   private final SplittableRandom random;
+  private final List<Op> ops;
 
-  private EncodingRecorder(long seed) {
+  private EncodingRecorder(long seed, List<Op> ops) {
     random = new SplittableRandom(seed);
+    this.ops = ops;
   }
 
   public static void main(String[] arguments) throws IOException, InterruptedException {
-    EncodingRecorder recorder = new EncodingRecorder(Long.parseLong(arguments[2]));
-    List<String> lines = new ArrayList<>(FIXED);
+    boolean all = arguments.length == 3;
+    List<Op> ops =
+        all
+            ? List.of(Op.values())
+            : Arrays.stream(arguments, 3, arguments.length).map(Op::valueOf).toList();
+    EncodingRecorder recorder = new EncodingRecorder(Long.parseLong(arguments[2]), ops);
+    List<String> lines = new ArrayList<>(all ? FIXED : List.of());
     while (lines.size() < Integer.parseInt(arguments[1])) {
-      lines.add(recorder.random.nextInt(8) == 0 ? recorder.integer() : recorder.vector());
+      lines.add(all && recorder.random.nextInt(8) == 0 ? recorder.integer() : recorder.vector());
     }
     List<byte[]> codes = assemble(lines);
     List<String> recorded = new ArrayList<>();
@@ -85,16 +92,18 @@ final class EncodingRecorder {
   // ---------------------------------------------------------------- vector instructions
 
   private String vector() {
-    Op op = Op.values()[random.nextInt(Op.values().length)];
-    String name = op.name().toLowerCase(Locale.ROOT).replace("_store", "");
+    Op op = one(ops);
+    String name = op.name().toLowerCase(Locale.ROOT).replaceFirst("_(store|lanes)$", "");
     boolean store = op.name().endsWith("_STORE") || op == Op.VCVTPS2PH && random.nextBoolean();
-    boolean fixedWidth =
-        op == Op.VCVTNEPS2BF16
-            || op == Op.VPERMD
-            || op == Op.VSHUFF32X4
-            || op == Op.VBROADCASTI32X4;
-    int bits = op == Op.VMOVD_STORE ? 128 : fixedWidth ? 512 : 128 << random.nextInt(3);
-    boolean evex = op != Op.VMOVD_STORE && (bits == 512 || op.evexOnly || random.nextInt(3) > 0);
+    boolean fixedWidth = op == Op.VCVTNEPS2BF16 || op == Op.VSHUFF32X4 || op == Op.VBROADCASTI32X4;
+    // not all have the narrowest vectors, or any but the widest
+    int narrowest = op == Op.VPERMD || op.vexOnly ? 256 : fixedWidth ? 512 : 128;
+    int widest = op == Op.VMOVD_STORE ? 128 : op.vexOnly ? 256 : 512;
+    int bits = Math.max(narrowest, Math.min(widest, 128 << random.nextInt(3)));
+    boolean evex =
+        op != Op.VMOVD_STORE
+            && !op.vexOnly
+            && (bits == 512 || op.evexOnly || random.nextInt(3) > 0);
     boolean memory = store || op == Op.VBROADCASTI32X4 || random.nextBoolean();
     if (op.form == Op.Form.VMI && !evex) {
       memory = false;
@@ -118,7 +127,8 @@ final class EncodingRecorder {
         memory
             ? memory(op.tuple.bytes(bits, broadcast), broadcast ? "{1to" + bits / 32 + "}" : "")
             : register(lastBits, evex);
-    String constant = op.hasImmediate() ? ", " + random.nextInt(256) : "";
+    String constant =
+        op.hasImmediate() ? ", " + random.nextInt(op == Op.VCMPPS_LANES ? 32 : 256) : "";
     String mask = masked ? "{k" + (1 + random.nextInt(7)) + "}" : "";
     String zeroing = masked && random.nextBoolean() ? mask + "{z}" : mask;
     String operands =

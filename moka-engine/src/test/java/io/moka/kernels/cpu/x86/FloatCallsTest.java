@@ -3,19 +3,20 @@ package io.moka.kernels.cpu.x86;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.SplittableRandom;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Every number of rows against a chain of fused multiply-adds, bit for bit. */
 class FloatCallsTest {
@@ -29,21 +30,20 @@ class FloatCallsTest {
     arena.close();
   }
 
-  private static FloatFunctions functions(WeightFormat format) {
-    CpuFeatures.Result detected = CpuFeatures.detect();
-    assumeTrue(detected instanceof CpuFeatures.Found, detected.toString());
-    Availability<FloatFunctions> result =
-        FloatFunctions.load(format, ((CpuFeatures.Found) detected).features());
-    if (result instanceof Availability.Ready<FloatFunctions> ready) {
-      return ready.value();
-    }
-    return Assumptions.abort(result.toString());
+  private static FloatFunctions functions(WeightFormat format, CpuFeatures features) {
+    return Processor.ready(FloatFunctions.load(format, features));
+  }
+
+  static Stream<Arguments> formatsAndSteps() {
+    return Stream.of(WeightFormat.F32, WeightFormat.F16, WeightFormat.BF16)
+        .flatMap(format ->
+            Arrays.stream(InstructionSet.values()).map(most -> Arguments.of(format, most)));
   }
 
   @ParameterizedTest
-  @EnumSource(names = {"F32", "F16", "BF16"})
-  void productsEqualPlainLoops(WeightFormat format) {
-    try (FloatFunctions functions = functions(format)) {
+  @MethodSource("formatsAndSteps")
+  void productsEqualPlainLoops(WeightFormat format, InstructionSet most) {
+    try (FloatFunctions functions = functions(format, Processor.upTo(most))) {
       for (int columns : new int[] {1, 2, 7, 96, 97, 101, 333}) {
         check(functions, columns);
       }
@@ -78,7 +78,7 @@ class FloatCallsTest {
     MemorySegment out = arena.allocate((ROWS + 1) * Int8Calls.SUM_BYTES, 4);
     MemorySegment table = arena.allocate(FloatCalls.TABLE_BYTES, 8);
     long groupBytes = PackedMatrix.GROUP_STRIPS * matrix.stripBytes();
-    for (int count = 1; count <= ROWS; count++) {
+    for (int count = 1; count <= functions.mostRows(); count++) {
       int first = ROWS - count;
       for (int group = 0; group < 2; group++) {
         for (long i = 0; i < out.byteSize(); i += 4) {
@@ -126,7 +126,7 @@ class FloatCallsTest {
 
   @Test
   void refusesWhatDoesNotFit() {
-    try (FloatFunctions functions = functions(WeightFormat.BF16)) {
+    try (FloatFunctions functions = functions(WeightFormat.BF16, Processor.whole())) {
       MemorySegment w = arena.allocate(4 * 64, 64);
       MemorySegment x = arena.allocate(16, 4);
       MemorySegment out = arena.allocate(2 * Int8Calls.SUM_BYTES, 4);
@@ -146,7 +146,7 @@ class FloatCallsTest {
           }) {
         assertThatThrownBy(call::run).isInstanceOf(IndexOutOfBoundsException.class);
       }
-      for (int count : new int[] {0, 9}) {
+      for (int count : new int[] {0, functions.mostRows() + 1}) {
         assertThatIllegalArgumentException()
             .isThrownBy(
                 () -> FloatCalls.product(functions, w, 0, 1, 0, x, rows, 0, count, out, 0, table));

@@ -7,12 +7,14 @@ import io.moka.weights.WeightFormat;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** No kernel reads or writes a byte beyond what it was given: in a process that would die of it. */
@@ -22,29 +24,43 @@ class GuardPagesTest {
   /** How a process ended. */
   private record Ended(int status, String output) {}
 
+  static Stream<Arguments> formatsAndSteps() {
+    return Arrays.stream(WeightFormat.values()).flatMap(GuardPagesTest::withEachStep);
+  }
+
+  static Stream<Arguments> typesAndSteps() {
+    return Arrays.stream(KvType.values()).flatMap(GuardPagesTest::withEachStep);
+  }
+
+  private static Stream<Arguments> withEachStep(Object kind) {
+    return Arrays.stream(InstructionSet.values()).map(most -> Arguments.of(kind, most));
+  }
+
+  /** 2 sides; 4 numbers of blocks by 16 of rows, or 6 numbers of columns by 8 or 6 of rows. */
   @ParameterizedTest
-  @EnumSource(WeightFormat.class)
-  void kernelsStayWithinTheirMemory(WeightFormat format) throws Exception {
-    Int8CallsTest.functions(WeightFormat.Q8_0).close();
-    Ended ended = run(format.name());
+  @MethodSource("formatsAndSteps")
+  void kernelsStayWithinTheirMemory(WeightFormat format, InstructionSet most) throws Exception {
+    boolean wide = Processor.upTo(most).has(CpuFeatures.FLOAT_512);
+    Ended ended = run(most.name(), format.name());
     assertThat(ended.status()).as(ended.output()).isZero();
-    assertThat(ended.output()).contains(format.isQuantised() ? "128 products" : "96 products");
+    assertThat(ended.output())
+        .contains(format.isQuantised() ? "128 products" : wide ? "96 products" : "72 products");
   }
 
   @Test
   void productsOfRowsRoundedToBf16StayWithinTheirMemory() throws Exception {
     Bf16CallsTest.functions().close();
-    Ended ended = run("rounded");
+    Ended ended = run(InstructionSet.MOST.name(), "rounded");
     assertThat(ended.status()).as(ended.output()).isZero();
     assertThat(ended.output()).contains("192 products");
   }
 
-  /** 2 sides, 6 widths, 4 numbers of blocks, 8 numbers of heads, 2 functions. */
+  /** 2 sides, 6 widths, 4 numbers of blocks, 8 numbers of heads, 3 functions. */
   @ParameterizedTest
-  @EnumSource
-  void attentionStaysWithinItsMemory(KvType type) throws Exception {
-    SpanCallsTest.functions(type).close();
-    Ended ended = run("attention", type.name());
+  @MethodSource("typesAndSteps")
+  void attentionStaysWithinItsMemory(KvType type, InstructionSet most) throws Exception {
+    Processor.upTo(most);
+    Ended ended = run(most.name(), "attention", type.name());
     assertThat(ended.status()).as(ended.output()).isZero();
     assertThat(ended.output()).contains("1152 products");
   }

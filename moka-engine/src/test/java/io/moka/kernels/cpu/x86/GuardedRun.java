@@ -23,14 +23,17 @@ final class GuardedRun {
       overrun(arguments[1].equals("end"));
       return;
     }
-    CpuFeatures features = ((CpuFeatures.Found) CpuFeatures.detect()).features();
+    CpuFeatures features =
+        ((CpuFeatures.Found) CpuFeatures.detect())
+            .features()
+            .limitedTo(InstructionSet.valueOf(arguments[0]));
     int calls = 0;
     for (boolean atEnd : new boolean[] {true, false}) {
       calls +=
-          switch (arguments[0]) {
+          switch (arguments[1]) {
             case "rounded" -> bf16(features, atEnd);
-            case "attention" -> attention(KvType.valueOf(arguments[1]), features, atEnd);
-            default -> products(WeightFormat.valueOf(arguments[0]), features, atEnd);
+            case "attention" -> attention(KvType.valueOf(arguments[2]), features, atEnd);
+            default -> products(WeightFormat.valueOf(arguments[1]), features, atEnd);
           };
     }
     System.out.println(calls + " products");
@@ -110,7 +113,7 @@ final class GuardedRun {
     try (FloatFunctions functions =
         ((Availability.Ready<FloatFunctions>) FloatFunctions.load(format, features)).value()) {
       for (int columns : COLUMNS) {
-        for (int rows = 1; rows <= FloatGroupCode.MOST_ROWS; rows++) {
+        for (int rows = 1; rows <= functions.mostRows(); rows++) {
           floats(functions, columns, rows, atEnd);
           calls++;
         }

@@ -54,7 +54,8 @@ record Instruction(String name, List<String> operands) {
   private void vector(Assembler assembler) {
     String upper = VEX_NAMES.getOrDefault(name, name.toUpperCase(Locale.ROOT));
     boolean store = operands.getFirst().startsWith("[") && !SAME_NAME.contains(upper);
-    Op op = Op.valueOf(store ? upper + "_STORE" : upper);
+    boolean lanes = name.equals("vcmpps") && operands.getFirst().startsWith("ymm");
+    Op op = Op.valueOf(upper + (store ? "_STORE" : lanes ? "_LANES" : ""));
     List<String> left = new ArrayList<>(operands);
     int constant = op.hasImmediate() ? Integer.parseInt(left.removeLast()) : 0;
     if (op.form == Op.Form.COMPARE) {

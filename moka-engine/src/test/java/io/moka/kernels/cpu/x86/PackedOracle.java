@@ -51,6 +51,21 @@ final class PackedOracle {
     }
   }
 
+  /** The same byte in all planes of codes. */
+  void fillCodes(byte value) {
+    int blocks = columns / (layout.blockTiles() * TileLayout.TILE_COLUMNS);
+    for (long strip = 0; strip < weights.byteSize(); strip += layout.stripBytes(columns)) {
+      for (int tile = 0; tile < blocks * layout.blockTiles(); tile++) {
+        long at =
+            strip
+                + (long) (tile / layout.blockTiles()) * layout.blockBytes()
+                + layout.headerBytes()
+                + (long) (tile % layout.blockTiles()) * layout.tileBytes();
+        weights.asSlice(at, codeBytes()).fill(value);
+      }
+    }
+  }
+
   private void halves(long offset, int bytes, SplittableRandom random) {
     for (int i = 0; i < bytes; i += 2) {
       float value = (float) random.nextDouble(-1, 1) * (random.nextInt(16) == 0 ? 1e-6f : 0.1f);

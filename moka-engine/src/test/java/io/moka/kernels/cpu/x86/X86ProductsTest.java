@@ -1,12 +1,10 @@
 package io.moka.kernels.cpu.x86;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.moka.kernels.Activations;
 import io.moka.kernels.Bf16Contract;
 import io.moka.kernels.Kernels;
-import io.moka.kernels.cpu.vector.VectorKernels;
 import io.moka.kernels.cpu.vector.VectorProducts;
 import io.moka.weights.WeightFormat;
 import java.util.EnumSet;
@@ -20,19 +18,18 @@ class X86ProductsTest implements Bf16Contract {
 
   @BeforeAll
   static void leavesBf16Out() {
-    CpuFeatures.Result detected = CpuFeatures.detect();
-    assumeTrue(detected instanceof CpuFeatures.Found, detected.toString());
-    CpuFeatures all = ((CpuFeatures.Found) detected).features();
-    Set<CpuFeatures.Feature> fewer = EnumSet.copyOf(all.present());
-    fewer.remove(CpuFeatures.Feature.AVX512_BF16);
-    features = new CpuFeatures(fewer, all.family(), all.model());
-    String missing = features.missing(CpuFeatures.VNNI_512);
-    assumeTrue(missing.isEmpty(), missing);
+    features = without(Processor.upTo(InstructionSet.AVX512), CpuFeatures.Feature.AVX512_BF16);
   }
 
-  private static X86Products products(int threads, Activations activations) {
+  private static CpuFeatures without(CpuFeatures all, CpuFeatures.Feature feature) {
+    Set<CpuFeatures.Feature> fewer = EnumSet.copyOf(all.present());
+    fewer.remove(feature);
+    return new CpuFeatures(fewer, all.family(), all.model());
+  }
+
+  private static X86Products products(CpuFeatures processor, Activations activations) {
     X86Products.Attempt attempt =
-        X86Products.open(activations, new VectorProducts(activations), threads, features);
+        X86Products.open(activations, new VectorProducts(activations), 1, processor);
     return ((X86Products.Ready) attempt).products();
   }
 
@@ -43,17 +40,34 @@ class X86ProductsTest implements Bf16Contract {
 
   @Override
   public Kernels open(int threads, Activations activations) {
-    X86Products products = products(threads, activations);
-    return new VectorKernels(threads, products, products.spans(), products::close);
+    return X86Kernels.open(threads, activations, features);
   }
 
   @Test
   void keepsTheOtherMachineCode() {
-    try (X86Products products = products(1, Activations.BF16)) {
+    try (X86Products products = products(features, Activations.BF16)) {
       assertThat(products.description()).isEqualTo("x86 machine code, AVX-512 VNNI");
       assertThat(products.usesTiles(WeightFormat.BF16)).isTrue();
       assertThat(products.usesTiles(WeightFormat.Q8_0)).isTrue();
       assertThat(products.usesTiles(WeightFormat.F16)).isFalse();
+    }
+  }
+
+  /** Among them one with 512 bits, whose floats use them, but without dot products of bytes. */
+  @Test
+  void saysWhatRuns() {
+    CpuFeatures all = Processor.upTo(InstructionSet.AVX512);
+    CpuFeatures.Feature vnni = CpuFeatures.Feature.AVX_VNNI;
+    assertThat(description(all.limitedTo(InstructionSet.AVX2))).isEqualTo("AVX2");
+    assertThat(description(without(all, CpuFeatures.Feature.AVX512_VNNI)))
+        .isEqualTo(
+            (all.present().contains(vnni) ? "AVX2 with VNNI" : "AVX2") + ", floats in AVX-512");
+    assertThat(description(all)).startsWith("AVX-512 VNNI");
+  }
+
+  private static String description(CpuFeatures processor) {
+    try (X86Products products = products(processor, Activations.AUTO)) {
+      return products.description().replace("x86 machine code, ", "");
     }
   }
 }
