@@ -86,7 +86,7 @@ public enum KernelChoice {
 
   private static Opening openX86(int threads, Activations activations) {
     requireVectors();
-    return switch (X86Products.open(activations, new VectorProducts(activations), threads)) {
+    return switch (X86Products.open(activations, new VectorProducts(activations))) {
       case X86Products.Ready(X86Products products) ->
           new Opened(new VectorKernels(threads, products, products.spans(), products::close));
       case X86Products.Refused(String reason) -> new NotOpened(reason);

@@ -27,6 +27,7 @@ enum Op {
   VPSLLD(Form.VMI, Map.M0F, Prefix.P66, 0x72, 6, Tuple.FULL),
 
   VPADDD(Form.RVM, Map.M0F, Prefix.P66, 0xFE, Tuple.FULL),
+  VPSUBB(Form.RVM, Map.M0F, Prefix.P66, 0xF8, Tuple.VECTOR),
   VPSUBD(Form.RVM, Map.M0F, Prefix.P66, 0xFA, Tuple.FULL),
   VPMULLD(Form.RVM, Map.M0F38, Prefix.P66, 0x40, Tuple.FULL),
   VPMAXSD(Form.RVM, Map.M0F38, Prefix.P66, 0x3D, Tuple.FULL),

@@ -40,6 +40,9 @@ class AssemblerTest {
     for (Op op : Op.values()) {
       assertThat(names).as("recorded").containsAnyOf(op.name().replace("_STORE", "").toLowerCase());
     }
+    for (TileOp op : TileOp.values()) {
+      assertThat(names).as("recorded").contains(op.name().toLowerCase());
+    }
   }
 
   private static List<String> recorded() throws IOException {
@@ -91,6 +94,19 @@ class AssemblerTest {
         .withMessageContaining("cannot broadcast");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> assembler.emit(Op.VMOVUPS, Mem.at(Gp.RAX, 0), ymm(1)));
+  }
+
+  @Test
+  void refusesTilesThatCannotBe() {
+    Tile tile = new Tile(7);
+    assertThatIllegalArgumentException().isThrownBy(() -> new Tile(8));
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> assembler.tileMemory(TileOp.TILELOADD, tile, Mem.at(Gp.RAX, 0)));
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> assembler.multiplyTiles(TileOp.TILEZERO, tile, tile, tile));
+    TileShapes shapes = new TileShapes();
+    assertThatIllegalArgumentException().isThrownBy(() -> shapes.add(17, 64));
+    assertThatIllegalArgumentException().isThrownBy(() -> shapes.add(16, 62));
   }
 
   @Test

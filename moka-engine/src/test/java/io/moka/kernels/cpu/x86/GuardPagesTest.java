@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** No kernel reads or writes a byte beyond what it was given: in a process that would die of it. */
@@ -29,6 +30,16 @@ class GuardPagesTest {
     Ended ended = run(format.name());
     assertThat(ended.status()).as(ended.output()).isZero();
     assertThat(ended.output()).contains(format.isQuantised() ? "128 products" : "96 products");
+  }
+
+  /** 2 sides, 4 widths, 37 numbers of rows. */
+  @ParameterizedTest
+  @MethodSource("io.moka.kernels.cpu.x86.AmxInt8CallsTest#formats")
+  void productsByTilesStayWithinTheirMemory(WeightFormat format) throws Exception {
+    AmxInt8CallsTest.features();
+    Ended ended = run("tiles", format.name());
+    assertThat(ended.status()).as(ended.output()).isZero();
+    assertThat(ended.output()).contains("296 products");
   }
 
   @Test

@@ -16,6 +16,9 @@ final class GuardedRun {
   private static final int[] HEAD_DIMS = {2, 14, 16, 34, 48, 80};
   private static final int SPAN_BLOCKS = 4;
 
+  /** Two full panels and a last one. */
+  private static final int TILE_ROWS = 37;
+
   private GuardedRun() {}
 
   public static void main(String[] arguments) {
@@ -29,6 +32,7 @@ final class GuardedRun {
       calls +=
           switch (arguments[0]) {
             case "rounded" -> bf16(features, atEnd);
+            case "tiles" -> tiles(WeightFormat.valueOf(arguments[1]), features, atEnd);
             case "attention" -> attention(KvType.valueOf(arguments[1]), features, atEnd);
             default -> products(WeightFormat.valueOf(arguments[0]), features, atEnd);
           };
@@ -102,6 +106,34 @@ final class GuardedRun {
       }
       long next = weights.address();
       Int8Calls.product(functions, weights, 0, columns, next, panel, 0, rows, out, 0);
+    }
+  }
+
+  private static int tiles(WeightFormat format, CpuFeatures features, boolean atEnd) {
+    TilePermission.request();
+    TileLayout layout = format.tiles().orElseThrow();
+    int calls = 0;
+    try (AmxInt8Functions functions =
+        ((Availability.Ready<AmxInt8Functions>) AmxInt8Functions.load(layout, features)).value()) {
+      for (int blocks : BLOCKS) {
+        for (int rows = 1; rows <= TILE_ROWS; rows++) {
+          tiles(functions, blocks * format.blockElements(), rows, atEnd);
+          calls++;
+        }
+      }
+    }
+    return calls;
+  }
+
+  private static void tiles(AmxInt8Functions functions, int columns, int rows, boolean atEnd) {
+    try (GuardedArena arena = new GuardedArena(atEnd)) {
+      long group = PackedMatrix.GROUP_STRIPS * functions.layout().stripBytes(columns);
+      MemorySegment weights = arena.allocate(group, 64);
+      MemorySegment panels = arena.allocate(functions.rec().panelBytes(columns, rows), 4);
+      MemorySegment out = arena.allocate(rows * Int8Calls.SUM_BYTES, 4);
+      MemorySegment chunk = arena.allocate(AmxInt8Calls.chunkBytes(functions), 64);
+      long next = weights.address();
+      AmxInt8Calls.product(functions, weights, 0, columns, next, panels, 0, rows, out, 0, chunk);
     }
   }
 
