@@ -84,17 +84,15 @@ final class AmxInt8Code {
 
   private static final Mem LAST_SLOT = WEIGHTS_SLOT.plus(48);
 
-  /** Blocks and tiles of a strip in this chunk. */
-  private static final Mem CHUNK_BLOCKS_SLOT = WEIGHTS_SLOT.plus(56);
+  /** Tiles of a strip in this chunk. */
+  private static final Mem CHUNK_TILES_SLOT = WEIGHTS_SLOT.plus(56);
 
-  private static final Mem CHUNK_TILES_SLOT = WEIGHTS_SLOT.plus(64);
+  /** What is prefetched meanwhile: where its first strip begins, and where the one at hand does. */
+  private static final Mem AHEAD_SLOT = WEIGHTS_SLOT.plus(64);
 
-  /** What is prefetched meanwhile: in the strip at hand, and what its next strip is. */
-  private static final Mem AHEAD_SLOT = WEIGHTS_SLOT.plus(72);
-
+  private static final Mem AHEAD_STRIP_SLOT = WEIGHTS_SLOT.plus(72);
   private static final Mem PANEL_SLOT = WEIGHTS_SLOT.plus(80);
-  private static final Mem PANEL_OUT_SLOT = WEIGHTS_SLOT.plus(88);
-  private static final Mem PANELS_LEFT_SLOT = WEIGHTS_SLOT.plus(96);
+  private static final Mem PANELS_LEFT_SLOT = WEIGHTS_SLOT.plus(88);
   private static final int FRAME_BYTES = 2 * DOTS_BYTES + 7 * VECTOR_BYTES;
 
   /** Arguments above the saved RBP and the return address. */
@@ -243,7 +241,6 @@ final class AmxInt8Code {
     assembler.load(TEMPORARY, NEXT_SLOT);
     assembler.bind(sized);
     assembler.store(AHEAD_SLOT, TEMPORARY);
-    assembler.store(CHUNK_BLOCKS_SLOT, DecodedChunk.BLOCKS);
     assembler.move(TEMPORARY, DecodedChunk.BLOCKS);
     assembler.shiftLeft(TEMPORARY, Integer.numberOfTrailingZeros(layout.blockTiles()));
     assembler.store(CHUNK_TILES_SLOT, TEMPORARY);
@@ -298,14 +295,13 @@ final class AmxInt8Code {
     assembler.shiftLeft(TO_MULTIPLY, Integer.numberOfTrailingZeros(STRIPS));
     assembler.move32(STRIPS_LEFT, STRIPS);
     assembler.load(NEXT, AHEAD_SLOT);
-    assembler.store(PANEL_OUT_SLOT, NEXT);
+    assembler.store(AHEAD_STRIP_SLOT, NEXT);
     // the tiles of dots in turn: 0, 1, 0, 1, ...
     multiply(tiles, 0);
     multiply(tiles, 1);
     store(tiles, 0);
     multiply(tiles, 0);
     startStrip(tiles);
-    Label endsWith0 = new Label();
     Label done = new Label();
     Label start0 = new Label();
     Label start1 = assembler.here();
@@ -317,7 +313,6 @@ final class AmxInt8Code {
     sumUp(tiles, 0);
     assembler.alu(Alu.SUB, TO_SUM_IN_STRIP, 1);
     assembler.jump(Condition.NOT_EQUAL, start1);
-    assembler.bind(endsWith0);
     endStrip(tiles, done);
     assembler.jump(start1);
     assembler.bind(endsWith1);
@@ -372,7 +367,7 @@ final class AmxInt8Code {
     assembler.tileMemory(TileOp.TILESTORED, tiles.dots[tile], to);
   }
 
-  /** The dots of the next tile of weights. The last panel's calls prefetch: there is always one. */
+  /** The dots of the next tile of weights. The last panel prefetches: there always is one. */
   private void multiply(PanelTiles tiles, int tile) {
     Tile dots = tiles.dots[tile];
     assembler.tileMemory(TileOp.TILELOADD, codes, Mem.at(CODES, VECTOR_STRIDE, 0));
@@ -395,10 +390,10 @@ final class AmxInt8Code {
     assembler.load(TO_MULTIPLY_IN_STRIP, CHUNK_TILES_SLOT);
     assembler.load(PANEL, PANEL_SLOT);
     if (tiles == last) {
-      assembler.load(NEXT, PANEL_OUT_SLOT);
+      assembler.load(NEXT, AHEAD_STRIP_SLOT);
       assembler.load(TEMPORARY, STRIP_BYTES_SLOT);
       assembler.alu(Alu.ADD, NEXT, TEMPORARY);
-      assembler.store(PANEL_OUT_SLOT, NEXT);
+      assembler.store(AHEAD_STRIP_SLOT, NEXT);
     }
     assembler.bind(within);
   }

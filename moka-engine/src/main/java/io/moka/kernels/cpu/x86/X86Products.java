@@ -17,7 +17,8 @@ import java.util.Optional;
 
 /**
  * The products in machine code; formats that have none, and exact products with quantised weights,
- * are left to other products. Both give the same bits. Owns its code.
+ * are left to other products. Both give the same bits, but for BF16 weights where the processor
+ * multiplies tiles. Owns its code.
  */
 public final class X86Products implements GroupProducts, AutoCloseable {
   private final Activations activations;
@@ -111,11 +112,18 @@ public final class X86Products implements GroupProducts, AutoCloseable {
         tiled.put(format, new Int8Products(any, many));
       } else if (!format.isQuantised()) {
         floats.put(format, need(FloatFunctions.load(format, features)));
-        if (activations.roundsToBf16(format)) {
-          ifThere(Bf16Functions.load(features))
-              .ifPresent(functions -> tiled.put(format, new Bf16Products(functions)));
-        }
       }
+    }
+    if (tiles.usable()) {
+      boolean rounds = activations.roundsToBf16(WeightFormat.BF16);
+      ifThere(rounds ? AmxBf16Functions.rounded(features) : AmxBf16Functions.exact(features))
+          .map(AmxBf16Products::new)
+          .ifPresent(products -> tiled.put(WeightFormat.BF16, products));
+    }
+    if (activations.roundsToBf16(WeightFormat.BF16) && !tiled.containsKey(WeightFormat.BF16)) {
+      ifThere(Bf16Functions.load(features))
+          .map(Bf16Products::new)
+          .ifPresent(products -> tiled.put(WeightFormat.BF16, products));
     }
     for (KvType type : KvType.values()) {
       spans.put(type, need(SpanFunctions.load(type, features)));
@@ -144,7 +152,8 @@ public final class X86Products implements GroupProducts, AutoCloseable {
    */
   private record Tiles(boolean usable, Optional<String> refusal) {
     static Tiles of(CpuFeatures features) {
-      if (!features.missing(AmxInt8Functions.NEEDED).isEmpty()) {
+      if (!features.missing(AmxInt8Functions.NEEDED).isEmpty()
+          && !features.missing(AmxBf16Functions.NEEDED).isEmpty()) {
         return new Tiles(false, Optional.empty());
       }
       Optional<String> refusal = TilePermission.request();

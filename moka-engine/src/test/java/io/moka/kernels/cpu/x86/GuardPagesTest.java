@@ -42,6 +42,15 @@ class GuardPagesTest {
     assertThat(ended.output()).contains("296 products");
   }
 
+  /** 2 sides, 2 numbers of parts, 6 widths, 37 numbers of rows. */
+  @Test
+  void productsByTilesOfBf16StayWithinTheirMemory() throws Exception {
+    AmxInt8CallsTest.features();
+    Ended ended = run("parts");
+    assertThat(ended.status()).as(ended.output()).isZero();
+    assertThat(ended.output()).contains("888 products");
+  }
+
   @Test
   void productsOfRowsRoundedToBf16StayWithinTheirMemory() throws Exception {
     Bf16CallsTest.functions().close();

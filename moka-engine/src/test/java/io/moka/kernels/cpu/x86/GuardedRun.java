@@ -32,6 +32,7 @@ final class GuardedRun {
       calls +=
           switch (arguments[0]) {
             case "rounded" -> bf16(features, atEnd);
+            case "parts" -> parts(features, atEnd);
             case "tiles" -> tiles(WeightFormat.valueOf(arguments[1]), features, atEnd);
             case "attention" -> attention(KvType.valueOf(arguments[1]), features, atEnd);
             default -> products(WeightFormat.valueOf(arguments[0]), features, atEnd);
@@ -134,6 +135,44 @@ final class GuardedRun {
       MemorySegment chunk = arena.allocate(AmxInt8Calls.chunkBytes(functions), 64);
       long next = weights.address();
       AmxInt8Calls.product(functions, weights, 0, columns, next, panels, 0, rows, out, 0, chunk);
+    }
+  }
+
+  private static int parts(CpuFeatures features, boolean atEnd) {
+    TilePermission.request();
+    int calls = 0;
+    for (boolean rounded : new boolean[] {true, false}) {
+      try (AmxBf16Functions functions =
+          ((Availability.Ready<AmxBf16Functions>)
+                  (rounded ? AmxBf16Functions.rounded(features) : AmxBf16Functions.exact(features)))
+              .value()) {
+        for (int columns : COLUMNS) {
+          for (int rows = 1; rows <= TILE_ROWS; rows++) {
+            parts(functions, columns, rows, atEnd);
+            calls++;
+          }
+        }
+      }
+    }
+    return calls;
+  }
+
+  private static void parts(AmxBf16Functions functions, int columns, int rows, boolean atEnd) {
+    try (GuardedArena arena = new GuardedArena(atEnd)) {
+      long strip = PackedMatrix.stripBytes(WeightFormat.BF16, columns);
+      MemorySegment weights = arena.allocate(PackedMatrix.GROUP_STRIPS * strip, 64);
+      MemorySegment x = arena.allocate(columns * 4L, 4);
+      MemorySegment panels = arena.allocate(AmxBf16Calls.panelBytes(functions, columns, rows), 4);
+      MemorySegment out = arena.allocate(rows * Int8Calls.SUM_BYTES, 4);
+      MemorySegment rest = arena.allocate(AmxBf16Calls.REST_BYTES, 64);
+      for (int row = 0; row < rows; row++) {
+        int first = row / GroupCode.MAX_ROWS * GroupCode.MAX_ROWS;
+        long at = AmxBf16Calls.panelBytes(functions, columns, first);
+        int own = Math.min(GroupCode.MAX_ROWS, rows - first);
+        AmxBf16Calls.toParts(functions, x, 0, 0, columns, panels, at, row - first, own);
+      }
+      long next = weights.address();
+      AmxBf16Calls.product(functions, weights, 0, columns, next, panels, 0, rows, out, 0, rest);
     }
   }
 
