@@ -140,7 +140,7 @@ public final class X86Products implements GroupProducts, AutoCloseable {
       parts.add("AMX");
     }
     String last = parts.size() == 1 ? "" : " and " + parts.removeLast();
-    String refusal = tiles.refusal().map("; no AMX: "::concat).orElse("");
+    String refusal = tiles.refusal().map("; "::concat).orElse("");
     return "x86 machine code, " + String.join(", ", parts) + last + refusal;
   }
 
