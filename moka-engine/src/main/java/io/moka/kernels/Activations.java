@@ -26,6 +26,9 @@ public enum Activations {
    * 2^-126 are zeros on the way in and out. A last column without a partner is paired with zero.
    * Quantised weights take {@link #INT8}, the others float32.
    *
+   * <p>Tiles of a processor with AMX sum up in another order, over 32 columns at a time; the
+   * machine code for them says which.
+   *
    * <p>Whoever computes without flushing gets the same bits if no weight but zero is below {@link
    * #LEAST_BF16}: every sum is then a multiple of 2^-126. If one is, its sums differ by rounding
    * and by up to 2^-126 (1 + |a|) for each column.

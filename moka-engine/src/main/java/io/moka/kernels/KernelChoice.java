@@ -103,8 +103,7 @@ public enum KernelChoice {
   private static Opening openX86(int threads, Activations activations) {
     requireVectors();
     InstructionSet most = InstructionSet.limit(System.getenv());
-    VectorProducts rest = new VectorProducts(activations);
-    return switch (X86Products.open(activations, rest, threads, most)) {
+    return switch (X86Products.open(activations, new VectorProducts(activations), most)) {
       case X86Products.Ready(X86Products products) ->
           new Opened(new VectorKernels(threads, products, products.spans(), products::close));
       case X86Products.Refused(String reason) ->

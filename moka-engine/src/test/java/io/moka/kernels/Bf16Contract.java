@@ -52,7 +52,7 @@ public interface Bf16Contract extends KernelsUnderTest {
     }
   }
 
-  private static void checkMatmul(Kernels kernels, int rows, int outputs, int columns) {
+  private void checkMatmul(Kernels kernels, int rows, int outputs, int columns) {
     Dice dice = new Dice("bf16 [%d, %d], %d rows".formatted(outputs, columns, rows));
     try (Arena arena = Arena.ofShared()) {
       float extreme = rows % 3 == 0 ? 1e30f : 1;
@@ -67,7 +67,7 @@ public interface Bf16Contract extends KernelsUnderTest {
       for (int row = 0; row < rows; row++) {
         float[] values = TestRows.values(x, row);
         for (int output = 0; output < outputs; output++) {
-          float sum = Bf16Oracle.dot(weights, output, values);
+          float sum = roundedDot(weights, output, values);
           float added =
               bias.byteSize() == 0 ? sum : sum + bias.getAtIndex(ValueLayout.JAVA_FLOAT, output);
           expected.set(row, output, added);
@@ -125,7 +125,7 @@ public interface Bf16Contract extends KernelsUnderTest {
           RouterResult routing = TestWeights.routing(rows, EXPERTS, TOP_K, dice);
           Rows expected =
               QuantisedContract.expertsByHand(
-                  arena, x, routing, experts.apart(), rows, Bf16Oracle::dot);
+                  arena, x, routing, experts.apart(), rows, this::roundedDot);
           for (int threads : threadCounts()) {
             try (Kernels kernels = openBf16(threads)) {
               for (ExpertWeights weights : List.of(experts.joined(), experts.apart())) {
@@ -162,7 +162,7 @@ public interface Bf16Contract extends KernelsUnderTest {
       Rows expected = TestRows.guarded(arena, rows, outputs);
       for (int row = 0; row < rows; row++) {
         for (int output = 0; output < outputs; output++) {
-          expected.set(row, output, Bf16Oracle.dot(weights, output, TestRows.values(x, row)));
+          expected.set(row, output, roundedDot(weights, output, TestRows.values(x, row)));
         }
       }
       for (int threads : threadCounts()) {

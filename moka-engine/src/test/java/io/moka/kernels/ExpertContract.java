@@ -146,7 +146,7 @@ interface ExpertContract extends KernelsUnderTest {
           for (boolean accumulate : new boolean[] {false, true}) {
             Rows expected = TestRows.guarded(arena, layer.rows(), hidden);
             for (int row = 0; row < layer.rows(); row++) {
-              layer.oracle().inOrder(row, accumulate, before, expected);
+              layer.oracle().inOrder(this, row, accumulate, before, expected);
             }
             withEach(kernels ->
                 assertSameBits(

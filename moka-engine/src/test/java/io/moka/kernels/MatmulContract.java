@@ -33,11 +33,8 @@ interface MatmulContract extends KernelsUnderTest {
     }
 
     /** The product in the one order of summation. */
-    float inOrder(int row, int output) {
-      float sum = 0;
-      for (int i = 0; i < weights.columns(); i++) {
-        sum = Math.fma(weights.get(output, i), x.get(row, i), sum);
-      }
+    float inOrder(KernelsUnderTest kernels, int row, int output) {
+      float sum = kernels.dot(weights, output, TestRows.values(x, row));
       return bias.byteSize() == 0 ? sum : sum + biasOf(output);
     }
 
@@ -108,7 +105,7 @@ interface MatmulContract extends KernelsUnderTest {
           Rows expected = TestRows.guarded(arena, product.rows(), product.weights().rows());
           for (int row = 0; row < product.rows(); row++) {
             for (int output = 0; output < product.weights().rows(); output++) {
-              expected.set(row, output, product.inOrder(row, output));
+              expected.set(row, output, product.inOrder(this, row, output));
             }
           }
           withEach(kernels ->

@@ -65,7 +65,7 @@ final class MoeOracle {
   }
 
   /** Writes one row as the loops say that {@link KernelsUnderTest#sumsInOrder} describes. */
-  void inOrder(int row, boolean accumulate, Rows before, Rows out) {
+  void inOrder(KernelsUnderTest kernels, int row, boolean accumulate, Rows before, Rows out) {
     float[] input = new float[x.columns()];
     for (int i = 0; i < input.length; i++) {
       input[i] = x.get(row, i);
@@ -77,22 +77,14 @@ final class MoeOracle {
       int expert = routing.expert(row, rank);
       float[] inner = new float[experts.width()];
       for (int i = 0; i < inner.length; i++) {
-        float gate = inOrder(gate(expert), gateRow(i), input);
-        inner[i] = activate(gate) * inOrder(up(expert), upRow(i), input);
+        float gate = kernels.dot(gate(expert), gateRow(i), input);
+        inner[i] = activate(gate) * kernels.dot(up(expert), upRow(i), input);
       }
       for (int i = 0; i < experts.hidden(); i++) {
-        float y = inOrder(experts.down().get(expert), i, inner);
+        float y = kernels.dot(experts.down().get(expert), i, inner);
         out.set(row, i, Math.fma(routing.weight(row, rank), y, out.get(row, i)));
       }
     }
-  }
-
-  private static float inOrder(PackedMatrix matrix, int output, float[] x) {
-    float sum = 0;
-    for (int i = 0; i < x.length; i++) {
-      sum = Math.fma(matrix.get(output, i), x[i], sum);
-    }
-    return sum;
   }
 
   private float activate(float gate) {

@@ -89,7 +89,12 @@ class Bf16ActivationsTest {
         whole = logits(folder, one, options, ids, ids.length);
       }
       for (KernelChoice choice : List.of(KernelChoice.VECTOR, KernelChoice.AUTO)) {
-        try (Kernels two = choice.open(2, Activations.BF16)) {
+        try (Kernels one = choice.open(1, Activations.BF16);
+            Kernels two = choice.open(2, Activations.BF16)) {
+          if (two.description().contains("AMX")) {
+            // tiles have an order of summation of their own
+            whole = logits(folder, one, options, ids, ids.length);
+          }
           for (int chunk : new int[] {1, 7, ids.length}) {
             assertThat(logits(folder, two, options, ids, chunk))
                 .as("%s, %s, chunk %d", two.description(), options, chunk)

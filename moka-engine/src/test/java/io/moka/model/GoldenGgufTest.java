@@ -131,8 +131,13 @@ class GoldenGgufTest {
     for (Activations activations : List.of(Activations.EXACT, Activations.INT8)) {
       try (Kernels vector = new VectorKernels(2, activations);
           Kernels code = X86Kernels.open(2, activations, most)) {
+        // tiles of bf16 have an order of summation of their own
+        boolean differs = name.endsWith("BF16") && code.description().contains("AMX");
         for (TransformerOptions options : PATHS) {
-          float[] expected = logits(name, vector, options, 1000);
+          if (differs) {
+            check(name, code, options, activations == Activations.EXACT ? EXACT : ROUNDED, false);
+          }
+          float[] expected = logits(name, differs ? code : vector, options, 1000);
           for (int chunk : new int[] {1, 7, 1000}) {
             assertThat(logits(name, code, options, chunk))
                 .as("%s, %s, chunk %d", activations, options, chunk)

@@ -241,7 +241,7 @@ final class Assembler {
     if (evex) {
       evexPrefix(op, reg, first, last, bits, masked, broadcast);
     } else {
-      vexPrefix(op, reg, first, last, bits);
+      vexPrefix(op.map, op.prefix, reg, first, last, bits);
     }
     put(op.opcode);
     switch (last) {
@@ -283,20 +283,61 @@ final class Assembler {
    * C4 | ~R ~X ~B map(5) | W ~vvvv(4) L pp(2)
    * </pre>
    */
-  private void vexPrefix(Op op, Vec reg, Vec first, Operand last, int bits) {
-    int rest = (~first.number() & 15) << 3 | (bits == 256 ? 4 : 0) | op.prefix.ordinal();
+  private void vexPrefix(Op.Map map, Op.Prefix prefix, Vec reg, Vec first, Operand last, int bits) {
+    int rest = (~first.number() & 15) << 3 | (bits == 256 ? 4 : 0) | prefix.ordinal();
     int index = last instanceof Vec ? 0 : indexOrHighest(last);
-    if (op.map == Op.Map.M0F && index == 0 && (baseOrLast(last) & 1) == 0) {
+    if (map == Op.Map.M0F && index == 0 && (baseOrLast(last) & 1) == 0) {
       put(0xC5);
       put(bit(~reg.number() >> 3, 7) | rest);
     } else {
       put(0xC4);
-      put(
-          bit(~reg.number() >> 3, 7)
-              | bit(~index, 6)
-              | bit(~baseOrLast(last), 5)
-              | op.map.ordinal());
+      put(bit(~reg.number() >> 3, 7) | bit(~index, 6) | bit(~baseOrLast(last), 5) | map.ordinal());
       put(rest);
+    }
+  }
+
+  // ---------------------------------------------------------------- tiles
+
+  /** to += rows * columns: the tiles of the left and of the right factor. */
+  void multiplyTiles(TileOp op, Tile to, Tile rows, Tile columns) {
+    if (op.form != TileOp.Form.PRODUCT) {
+      throw new IllegalArgumentException(op + " multiplies no tiles");
+    }
+    tile(op, to.number(), columns.number(), Vec.xmm(rows.number()));
+  }
+
+  /**
+   * A tile from memory or to it, or its shape from there: rows begin at the base and the
+   * displacement, each the index times its scale after the one before.
+   */
+  void tileMemory(TileOp op, Tile tile, Mem rows) {
+    if (op.form != TileOp.Form.MEMORY || !rows.hasIndex() || rows.broadcast()) {
+      throw new IllegalArgumentException(op + " of rows at " + rows);
+    }
+    tile(op, tile.number(), 0, rows);
+  }
+
+  /** Takes the shapes of all tiles from 64 bytes of memory; the tiles become zero. */
+  void configureTiles(Mem shapes) {
+    tile(TileOp.LDTILECFG, 0, 0, shapes);
+  }
+
+  /** Gives all tiles back: until then the system saves them with each switch of threads. */
+  void releaseTiles() {
+    tile(TileOp.TILERELEASE, 0, 0, NO_VECTOR);
+  }
+
+  void zeroTile(Tile tile) {
+    tile(TileOp.TILEZERO, tile.number(), 0, NO_VECTOR);
+  }
+
+  private void tile(TileOp op, int reg, int first, Operand last) {
+    vexPrefix(Op.Map.M0F38, op.prefix, Vec.xmm(reg), Vec.xmm(first), last, 128);
+    put(op.opcode);
+    switch (last) {
+      case Vec vec -> put(0xC0 | reg << 3 | vec.number());
+      case Mem mem -> memory(reg, mem, 1);
+      case Constant constant -> throw new IllegalArgumentException("a tile from " + constant);
     }
   }
 
@@ -397,6 +438,14 @@ final class Assembler {
     } else {
       put32(constant);
     }
+  }
+
+  /** to = from * constant, 64 bits. */
+  void multiply(Gp to, Gp from, int constant) {
+    rex(true, to.number(), 0, from.number());
+    put(0x69);
+    registers(to.number(), from);
+    put32(constant);
   }
 
   void move(Gp to, Gp from) {

@@ -28,6 +28,7 @@ enum Op {
   VPSLLD(Form.VMI, Map.M0F, Prefix.P66, 0x72, 6, Tuple.FULL),
 
   VPADDD(Form.RVM, Map.M0F, Prefix.P66, 0xFE, Tuple.FULL),
+  VPSUBB(Form.RVM, Map.M0F, Prefix.P66, 0xF8, Tuple.VECTOR),
   VPSUBD(Form.RVM, Map.M0F, Prefix.P66, 0xFA, Tuple.FULL),
   VPMULLD(Form.RVM, Map.M0F38, Prefix.P66, 0x40, Tuple.FULL),
   VPMAXSD(Form.RVM, Map.M0F38, Prefix.P66, 0x3D, Tuple.FULL),
@@ -67,7 +68,6 @@ enum Op {
   // what 256 bits do in another way
   VCMPPS_LANES(Form.RVMI, Map.M0F, Prefix.NONE, 0xC2, Tuple.VECTOR, Flag.VEX_ONLY),
   VPADDW(Form.RVM, Map.M0F, Prefix.P66, 0xFD, Tuple.VECTOR),
-  VPSUBB(Form.RVM, Map.M0F, Prefix.P66, 0xF8, Tuple.VECTOR),
   VPABSB(Form.RM, Map.M0F38, Prefix.P66, 0x1C, Tuple.VECTOR),
   VPSIGNB(Form.RVM, Map.M0F38, Prefix.P66, 0x08, Tuple.VECTOR, Flag.VEX_ONLY),
   VPACKSSDW(Form.RVM, Map.M0F, Prefix.P66, 0x6B, Tuple.FULL),

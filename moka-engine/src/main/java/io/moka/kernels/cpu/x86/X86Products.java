@@ -6,35 +6,36 @@ import io.moka.kernels.cpu.GroupProducts;
 import io.moka.kernels.cpu.Scratch;
 import io.moka.kernels.cpu.SpanProducts;
 import io.moka.weights.PackedMatrix;
+import io.moka.weights.TileLayout;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
 /**
  * The products in machine code; formats that have none, and exact products with quantised weights,
- * are left to other products. Both give the same bits. Owns its code.
+ * are left to other products. Both give the same bits, but for BF16 weights where the processor
+ * multiplies tiles. Owns its code.
  */
 public final class X86Products implements GroupProducts, AutoCloseable {
   private final Activations activations;
   private final GroupProducts rest;
-  private final Map<WeightFormat, Int8Functions> functions = new EnumMap<>(WeightFormat.class);
+
+  /** For formats whose rows come in tiles. */
+  private final Map<WeightFormat, TileProducts> tiled = new EnumMap<>(WeightFormat.class);
+
+  /** For formats whose rows stay as they are. */
   private final Map<WeightFormat, FloatFunctions> floats = new EnumMap<>(WeightFormat.class);
+
   private final Map<KvType, SpanFunctions> spans = new EnumMap<>(KvType.class);
+  private String description = "";
 
-  /** For BF16 where rows are rounded to it, and the processor multiplies it. */
-  private final Map<WeightFormat, Bf16Functions> bf16 = new EnumMap<>(WeightFormat.class);
-
-  private final int threads;
-  private final String instructions;
-
-  private X86Products(
-      Activations activations, GroupProducts rest, int threads, CpuFeatures features) {
+  private X86Products(Activations activations, GroupProducts rest) {
     this.activations = activations;
     this.rest = rest;
-    this.threads = threads;
-    this.instructions = features.instructions();
   }
 
   /** What became of an attempt to use machine code. */
@@ -59,62 +60,107 @@ public final class X86Products implements GroupProducts, AutoCloseable {
    *
    * @param activations which rows are rounded
    * @param rest takes the formats and rows that have no machine code
-   * @param threads threads that will call, each taking the next group of a matrix in turn
    * @param most the last step of instructions to use
    * @return the products, or why there are none
    */
-  public static Attempt open(
-      Activations activations, GroupProducts rest, int threads, InstructionSet most) {
+  public static Attempt open(Activations activations, GroupProducts rest, InstructionSet most) {
     return switch (CpuFeatures.detect()) {
       case CpuFeatures.Unknown(String reason) -> new Refused(reason);
       case CpuFeatures.Found(CpuFeatures features) ->
-          open(activations, rest, threads, features.limitedTo(most));
+          open(activations, rest, features.limitedTo(most));
     };
   }
 
-  static Attempt open(
-      Activations activations, GroupProducts rest, int threads, CpuFeatures features) {
-    X86Products products = new X86Products(activations, rest, threads, features);
-    Optional<String> refusal = products.load(features);
-    if (refusal.isPresent()) {
+  static Attempt open(Activations activations, GroupProducts rest, CpuFeatures features) {
+    X86Products products = new X86Products(activations, rest);
+    try {
+      products.load(features);
+      return new Ready(products);
+    } catch (NotHere e) {
       products.close();
-      return new Refused(refusal.get());
+      return new Refused(e.getMessage());
     }
-    return new Ready(products);
   }
 
-  /** Writes the functions of all formats; answers why one of them could not be had. */
-  private Optional<String> load(CpuFeatures features) {
+  /** Something that no product can do without is not to be had. */
+  private static final class NotHere extends Exception {
+    private static final long serialVersionUID = 1;
+
+    NotHere(String reason) {
+      super(reason);
+    }
+  }
+
+  private static <T> T need(Availability<T> functions) throws NotHere {
+    return switch (functions) {
+      case Availability.Ready(T ready) -> ready;
+      case Availability.Unavailable(String reason) -> throw new NotHere(reason);
+    };
+  }
+
+  private static <T> Optional<T> ifThere(Availability<T> functions) {
+    return functions instanceof Availability.Ready(T ready) ? Optional.of(ready) : Optional.empty();
+  }
+
+  /** Writes the functions of all formats. */
+  private void load(CpuFeatures features) throws NotHere {
+    Tiles tiles = Tiles.of(features);
     for (WeightFormat format : WeightFormat.values()) {
-      if (!format.isQuantised()) {
-        switch (FloatFunctions.load(format, features)) {
-          case Availability.Ready(FloatFunctions ready) -> floats.put(format, ready);
-          case Availability.Unavailable(String reason) -> {
-            return Optional.of(reason);
-          }
-        }
-        if (activations.roundsToBf16(format)
-            && Bf16Functions.load(features) instanceof Availability.Ready(Bf16Functions ready)) {
-          bf16.put(format, ready);
-        }
-      } else if (activations.quantises(format)) {
-        switch (Int8Functions.load(format.tiles().orElseThrow(), features)) {
-          case Availability.Ready(Int8Functions ready) -> functions.put(format, ready);
-          case Availability.Unavailable(String reason) -> {
-            return Optional.of(reason);
-          }
-        }
+      if (activations.quantises(format)) {
+        TileLayout layout = format.tiles().orElseThrow();
+        Int8Functions any = need(Int8Functions.load(layout, features));
+        Optional<AmxInt8Functions> many =
+            tiles.usable() ? ifThere(AmxInt8Functions.load(layout, features)) : Optional.empty();
+        tiled.put(format, new Int8Products(any, many));
+      } else if (!format.isQuantised()) {
+        floats.put(format, need(FloatFunctions.load(format, features)));
       }
+    }
+    if (tiles.usable()) {
+      boolean rounds = activations.roundsToBf16(WeightFormat.BF16);
+      ifThere(rounds ? AmxBf16Functions.rounded(features) : AmxBf16Functions.exact(features))
+          .map(AmxBf16Products::new)
+          .ifPresent(products -> tiled.put(WeightFormat.BF16, products));
+    }
+    if (activations.roundsToBf16(WeightFormat.BF16) && !tiled.containsKey(WeightFormat.BF16)) {
+      ifThere(Bf16Functions.load(features))
+          .map(Bf16Products::new)
+          .ifPresent(products -> tiled.put(WeightFormat.BF16, products));
     }
     for (KvType type : KvType.values()) {
-      switch (SpanFunctions.load(type, features)) {
-        case Availability.Ready(SpanFunctions ready) -> spans.put(type, ready);
-        case Availability.Unavailable(String reason) -> {
-          return Optional.of(reason);
-        }
-      }
+      spans.put(type, need(SpanFunctions.load(type, features)));
     }
-    return Optional.empty();
+    description = describe(features, tiles);
+  }
+
+  private String describe(CpuFeatures features, Tiles tiles) {
+    List<String> parts = new ArrayList<>(List.of(features.instructions()));
+    if (tiled.get(WeightFormat.BF16) instanceof Bf16Products) {
+      parts.add("BF16");
+    }
+    if (tiles.usable()) {
+      parts.add("AMX");
+    }
+    String last = parts.size() == 1 ? "" : " and " + parts.removeLast();
+    String refusal = tiles.refusal().map("; "::concat).orElse("");
+    return "x86 machine code, " + String.join(", ", parts) + last + refusal;
+  }
+
+  /**
+   * Whether tiles may be used.
+   *
+   * @param usable the processor has them and the system permits them
+   * @param refusal of the system, where the processor has them
+   */
+  private record Tiles(boolean usable, Optional<String> refusal) {
+    static Tiles of(CpuFeatures features) {
+      if (!features.missing(AmxInt8Functions.NEEDED).isEmpty()
+          && !features.missing(AmxBf16Functions.NEEDED).isEmpty()) {
+        return new Tiles(false, Optional.empty());
+      }
+      Optional<String> refusal = TilePermission.request();
+      return new Tiles(refusal.isEmpty(), refusal);
+    }
   }
 
   /**
@@ -128,12 +174,12 @@ public final class X86Products implements GroupProducts, AutoCloseable {
 
   @Override
   public String description() {
-    return "x86 machine code, " + instructions + (bf16.isEmpty() ? "" : " and BF16");
+    return description;
   }
 
   @Override
   public boolean usesTiles(WeightFormat format) {
-    return activations.rounds(format);
+    return tiled.containsKey(format) || rest.usesTiles(format);
   }
 
   @Override
@@ -143,11 +189,8 @@ public final class X86Products implements GroupProducts, AutoCloseable {
 
   @Override
   public long tileRowBytes(WeightFormat format, int columns) {
-    if (bf16.containsKey(format)) {
-      return Bf16Calls.panelBytes(columns, 1);
-    }
-    Int8Functions own = functions.get(format);
-    return own == null ? rest.tileRowBytes(format, columns) : own.rec().panelBytes(columns, 1);
+    TileProducts own = tiled.get(format);
+    return own == null ? rest.tileRowBytes(format, columns) : own.rowBytes(columns);
   }
 
   @Override
@@ -162,18 +205,11 @@ public final class X86Products implements GroupProducts, AutoCloseable {
       int row,
       int rows,
       int columns) {
-    Bf16Functions rounded = bf16.get(format);
-    if (rounded != null) {
-      Bf16Calls.round(rounded, x, from, firstColumn, count, tiles, at, row, rows);
-      return;
-    }
-    Int8Functions own = functions.get(format);
+    TileProducts own = tiled.get(format);
     if (own == null) {
       rest.quantise(format, x, from, firstColumn, count, tiles, at, row, rows, columns);
     } else {
-      int firstBlock = firstColumn / ActivationRecord.COLUMNS;
-      int blocks = count / ActivationRecord.COLUMNS;
-      Int8Calls.quantise(own, x, from, firstBlock, blocks, tiles, at, row, rows);
+      own.quantise(x, from, firstColumn, count, tiles, at, row, rows);
     }
   }
 
@@ -186,57 +222,11 @@ public final class X86Products implements GroupProducts, AutoCloseable {
       long at,
       int count,
       Scratch scratch) {
-    if (bf16.containsKey(weights.format())) {
-      multiplyBf16(weights, strip, tiles, at, count, scratch);
-      return;
-    }
-    Int8Functions own = functions.get(weights.format());
+    TileProducts own = tiled.get(weights.format());
     if (own == null) {
       rest.multiplyTiles(weights, strip, strips, tiles, at, count, scratch);
-      return;
-    }
-    int columns = weights.columns();
-    long rowBytes = own.rec().panelBytes(columns, 1);
-    long next = weights.data().address() + strip + PackedMatrix.GROUP_STRIPS * weights.stripBytes();
-    for (int first = 0; first < count; first += GroupCode.MAX_ROWS) {
-      int rows = Math.min(GroupCode.MAX_ROWS, count - first);
-      Int8Calls.product(
-          own,
-          weights.data(),
-          strip,
-          columns,
-          next,
-          tiles,
-          at + first * rowBytes,
-          rows,
-          scratch.sums(),
-          first * SUM_BYTES);
-    }
-  }
-
-  private void multiplyBf16(
-      PackedMatrix weights, long strip, MemorySegment tiles, long at, int count, Scratch scratch) {
-    int columns = weights.columns();
-    long rowBytes = Bf16Calls.panelBytes(columns, 1);
-    // threads take groups in turn
-    long ahead = threads * PackedMatrix.GROUP_STRIPS * weights.stripBytes();
-    long next = weights.data().address() + strip + ahead;
-    int panels = Math.ceilDiv(count, GroupCode.MAX_ROWS);
-    for (int panel = 0; panel < panels; panel++) {
-      int first = panel * GroupCode.MAX_ROWS;
-      Bf16Calls.product(
-          bf16.get(weights.format()),
-          weights.data(),
-          strip,
-          columns,
-          next,
-          panel,
-          panels,
-          tiles,
-          at + first * rowBytes,
-          Math.min(GroupCode.MAX_ROWS, count - first),
-          scratch.sums(),
-          first * SUM_BYTES);
+    } else {
+      own.multiply(weights, strip, tiles, at, count, scratch);
     }
   }
 
@@ -248,7 +238,7 @@ public final class X86Products implements GroupProducts, AutoCloseable {
       rest.multiplyRows(weights, strip, strips, x, count, scratch);
       return;
     }
-    long next = weights.data().address() + strip + PackedMatrix.GROUP_STRIPS * weights.stripBytes();
+    long next = TileProducts.nextGroup(weights, strip);
     MemorySegment table = scratch.panel(FloatCalls.TABLE_BYTES);
     // calls of about as many rows each: with very few the weights would be read for little
     int calls = Math.max(1, Math.ceilDiv(count, own.mostRows()));
@@ -272,13 +262,11 @@ public final class X86Products implements GroupProducts, AutoCloseable {
 
   @Override
   public void close() {
-    functions.values().forEach(Int8Functions::close);
-    functions.clear();
+    tiled.values().forEach(TileProducts::close);
+    tiled.clear();
     floats.values().forEach(FloatFunctions::close);
     floats.clear();
     spans.values().forEach(SpanFunctions::close);
     spans.clear();
-    bf16.values().forEach(Bf16Functions::close);
-    bf16.clear();
   }
 }

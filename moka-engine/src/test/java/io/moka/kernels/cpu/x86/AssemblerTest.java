@@ -42,6 +42,9 @@ class AssemblerTest {
           .as("recorded")
           .containsAnyOf(op.name().replaceFirst("_(STORE|LANES)$", "").toLowerCase());
     }
+    for (TileOp op : TileOp.values()) {
+      assertThat(names).as("recorded").contains(op.name().toLowerCase());
+    }
   }
 
   private static List<String> recorded() throws IOException {
@@ -96,6 +99,19 @@ class AssemblerTest {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> assembler.emit(Op.VPSIGNB, ymm(0), ymm(1), ymm(16)))
         .withMessageContaining("VPSIGNB has neither 512 bits");
+  }
+
+  @Test
+  void refusesTilesThatCannotBe() {
+    Tile tile = new Tile(7);
+    assertThatIllegalArgumentException().isThrownBy(() -> new Tile(8));
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> assembler.tileMemory(TileOp.TILELOADD, tile, Mem.at(Gp.RAX, 0)));
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> assembler.multiplyTiles(TileOp.TILEZERO, tile, tile, tile));
+    TileShapes shapes = new TileShapes();
+    assertThatIllegalArgumentException().isThrownBy(() -> shapes.add(17, 64));
+    assertThatIllegalArgumentException().isThrownBy(() -> shapes.add(16, 62));
   }
 
   @Test

@@ -58,7 +58,7 @@ class Bf16CallsTest {
   private void check(Bf16Functions functions, int columns, int exponents) {
     SplittableRandom random = new SplittableRandom(columns);
     int outputs = 2 * PackedMatrix.GROUP_ROWS;
-    PackedMatrix matrix = weights(outputs, columns, exponents, random);
+    PackedMatrix matrix = weights(arena, outputs, columns, exponents, random);
     float[][] x = new float[ROWS][columns];
     float[][] expected = new float[ROWS][outputs];
     for (int row = 0; row < ROWS; row++) {
@@ -120,7 +120,8 @@ class Bf16CallsTest {
     }
   }
 
-  private PackedMatrix weights(int outputs, int columns, int exponents, SplittableRandom random) {
+  static PackedMatrix weights(
+      Arena arena, int outputs, int columns, int exponents, SplittableRandom random) {
     MemorySegment data =
         arena.allocate(PackedMatrix.bytes(WeightFormat.BF16, outputs, columns), 64);
     PackedMatrix matrix = new PackedMatrix(WeightFormat.BF16, outputs, columns, data);
@@ -137,7 +138,7 @@ class Bf16CallsTest {
   }
 
   /** Of a magnitude from 2^-exponents to 2, sometimes subnormal or zero. */
-  private static float value(int exponents, SplittableRandom random) {
+  static float value(int exponents, SplittableRandom random) {
     float value = (float) random.nextDouble(-2, 2);
     return switch (random.nextInt(24)) {
       case 0 -> 0;

@@ -26,7 +26,10 @@ final class EncodingRecorder {
   private static final int[] DISPLACEMENTS = {
     0, 4, 8, -4, 64, -64, 127, 128, -128, -129, 508, 512, -512, 8128, -8192, 8192, 100_000
   };
-  private static final List<String> FIXED = List.of("cpuid", "xgetbv", "vzeroupper", "ret");
+  private static final List<String> FIXED =
+      List.of("cpuid", "xgetbv", "vzeroupper", "ret", "tilerelease");
+  private static final List<Gp> INDEXES =
+      Arrays.stream(Gp.values()).filter(gp -> gp != Gp.RSP).toList();
 
   private final SplittableRandom random;
   private final List<Op> ops;
@@ -45,7 +48,13 @@ final class EncodingRecorder {
     EncodingRecorder recorder = new EncodingRecorder(Long.parseLong(arguments[2]), ops);
     List<String> lines = new ArrayList<>(all ? FIXED : List.of());
     while (lines.size() < Integer.parseInt(arguments[1])) {
-      lines.add(all && recorder.random.nextInt(8) == 0 ? recorder.integer() : recorder.vector());
+      int kind = all ? recorder.random.nextInt(8) : 7;
+      lines.add(
+          switch (kind) {
+            case 0 -> recorder.integer();
+            case 1 -> recorder.tile();
+            default -> recorder.vector();
+          });
     }
     List<byte[]> codes = assemble(lines);
     List<String> recorded = new ArrayList<>();
@@ -165,10 +174,14 @@ final class EncodingRecorder {
   }
 
   private String memory(int unit, String broadcast) {
+    return memory(unit, broadcast, random.nextBoolean());
+  }
+
+  private String memory(int unit, String broadcast, boolean indexed) {
     String base = one(List.of(Gp.values())).name().toLowerCase(Locale.ROOT);
-    Gp index = one(List.of(Gp.values()));
+    Gp index = one(INDEXES);
     String scaled =
-        random.nextBoolean() || index == Gp.RSP
+        !indexed
             ? ""
             : "+" + index.name().toLowerCase(Locale.ROOT) + "*" + (1 << random.nextInt(4));
     int displacement =
@@ -179,6 +192,24 @@ final class EncodingRecorder {
     return "[" + base + scaled + signed + "]" + broadcast;
   }
 
+  // ---------------------------------------------------------------- tiles
+
+  private String tile() {
+    String tile = "tmm" + random.nextInt(8);
+    // three different ones, or the processor refuses
+    int first = random.nextInt(8);
+    String rows = memory(1, "", true);
+    return switch (random.nextInt(5)) {
+      case 0 -> "ldtilecfg " + memory(1, "");
+      case 1 -> "tilezero " + tile;
+      case 2 -> "tileloadd " + tile + ", " + rows;
+      case 3 -> "tilestored " + rows + ", " + tile;
+      default ->
+          one(List.of("tdpbssd", "tdpbsud", "tdpbf16ps"))
+              + " tmm%d, tmm%d, tmm%d".formatted(first, (first + 3) % 8, (first + 5) % 8);
+    };
+  }
+
   // ---------------------------------------------------------------- integer instructions
 
   private String integer() {
@@ -186,7 +217,7 @@ final class EncodingRecorder {
     String whole = gp(false);
     String half = gp(true);
     String memory = memory(1, "");
-    return switch (random.nextInt(11)) {
+    return switch (random.nextInt(12)) {
       case 0 ->
           one(List.of("add", "or", "and", "sub", "xor", "cmp")) + " " + whole + ", " + gp(false);
       // as has a shorter form for rax and constants of 32 bits
@@ -199,6 +230,8 @@ final class EncodingRecorder {
       case 7 -> "lea " + whole + ", " + memory;
       case 8 -> "shl " + whole + ", " + random.nextInt(2, 64);
       case 9 -> one(List.of("push", "pop")) + " " + whole;
+      // as has a shorter form for constants of a byte
+      case 10 -> "imul " + whole + ", " + gp(false) + ", " + random.nextInt(128, 1 << 20);
       default -> "prefetch" + one(List.of("nta", "t0", "t1", "t2")) + " " + memory;
     };
   }

@@ -47,6 +47,25 @@ class GuardPagesTest {
         .contains(format.isQuantised() ? "128 products" : wide ? "96 products" : "72 products");
   }
 
+  /** 2 sides, 4 widths, 37 numbers of rows. */
+  @ParameterizedTest
+  @MethodSource("io.moka.kernels.cpu.x86.AmxInt8CallsTest#formats")
+  void productsByTilesStayWithinTheirMemory(WeightFormat format) throws Exception {
+    AmxInt8CallsTest.features();
+    Ended ended = run(InstructionSet.MOST.name(), "tiles", format.name());
+    assertThat(ended.status()).as(ended.output()).isZero();
+    assertThat(ended.output()).contains("296 products");
+  }
+
+  /** 2 sides, 2 numbers of parts, 6 widths, 37 numbers of rows. */
+  @Test
+  void productsByTilesOfBf16StayWithinTheirMemory() throws Exception {
+    AmxInt8CallsTest.features();
+    Ended ended = run(InstructionSet.MOST.name(), "parts");
+    assertThat(ended.status()).as(ended.output()).isZero();
+    assertThat(ended.output()).contains("888 products");
+  }
+
   @Test
   void productsOfRowsRoundedToBf16StayWithinTheirMemory() throws Exception {
     Bf16CallsTest.functions().close();

@@ -16,6 +16,9 @@ final class GuardedRun {
   private static final int[] HEAD_DIMS = {2, 14, 16, 34, 48, 80};
   private static final int SPAN_BLOCKS = 4;
 
+  /** Two full panels and a last one. */
+  private static final int TILE_ROWS = 37;
+
   private GuardedRun() {}
 
   public static void main(String[] arguments) {
@@ -32,6 +35,8 @@ final class GuardedRun {
       calls +=
           switch (arguments[1]) {
             case "rounded" -> bf16(features, atEnd);
+            case "parts" -> parts(features, atEnd);
+            case "tiles" -> tiles(WeightFormat.valueOf(arguments[2]), features, atEnd);
             case "attention" -> attention(KvType.valueOf(arguments[2]), features, atEnd);
             default -> products(WeightFormat.valueOf(arguments[1]), features, atEnd);
           };
@@ -105,6 +110,72 @@ final class GuardedRun {
       }
       long next = weights.address();
       Int8Calls.product(functions, weights, 0, columns, next, panel, 0, rows, out, 0);
+    }
+  }
+
+  private static int tiles(WeightFormat format, CpuFeatures features, boolean atEnd) {
+    TilePermission.request();
+    TileLayout layout = format.tiles().orElseThrow();
+    int calls = 0;
+    try (AmxInt8Functions functions =
+        ((Availability.Ready<AmxInt8Functions>) AmxInt8Functions.load(layout, features)).value()) {
+      for (int blocks : BLOCKS) {
+        for (int rows = 1; rows <= TILE_ROWS; rows++) {
+          tiles(functions, blocks * format.blockElements(), rows, atEnd);
+          calls++;
+        }
+      }
+    }
+    return calls;
+  }
+
+  private static void tiles(AmxInt8Functions functions, int columns, int rows, boolean atEnd) {
+    try (GuardedArena arena = new GuardedArena(atEnd)) {
+      long group = PackedMatrix.GROUP_STRIPS * functions.layout().stripBytes(columns);
+      MemorySegment weights = arena.allocate(group, 64);
+      MemorySegment panels = arena.allocate(functions.rec().panelBytes(columns, rows), 4);
+      MemorySegment out = arena.allocate(rows * Int8Calls.SUM_BYTES, 4);
+      MemorySegment chunk = arena.allocate(AmxInt8Calls.chunkBytes(functions), 64);
+      long next = weights.address();
+      AmxInt8Calls.product(functions, weights, 0, columns, next, panels, 0, rows, out, 0, chunk);
+    }
+  }
+
+  private static int parts(CpuFeatures features, boolean atEnd) {
+    TilePermission.request();
+    int calls = 0;
+    for (boolean rounded : new boolean[] {true, false}) {
+      try (AmxBf16Functions functions =
+          ((Availability.Ready<AmxBf16Functions>)
+                  (rounded ? AmxBf16Functions.rounded(features) : AmxBf16Functions.exact(features)))
+              .value()) {
+        for (int columns : COLUMNS) {
+          for (int rows = 1; rows <= TILE_ROWS; rows++) {
+            parts(functions, columns, rows, atEnd);
+            calls++;
+          }
+        }
+      }
+    }
+    return calls;
+  }
+
+  private static void parts(AmxBf16Functions functions, int columns, int rows, boolean atEnd) {
+    try (GuardedArena arena = new GuardedArena(atEnd)) {
+      long strip = PackedMatrix.stripBytes(WeightFormat.BF16, columns);
+      MemorySegment weights = arena.allocate(PackedMatrix.GROUP_STRIPS * strip, 64);
+      MemorySegment x = arena.allocate(columns * 4L, 4);
+      MemorySegment panels = arena.allocate(AmxBf16Calls.panelBytes(functions, columns, rows), 4);
+      MemorySegment out = arena.allocate(rows * Int8Calls.SUM_BYTES, 4);
+      MemorySegment rest = arena.allocate(AmxBf16Calls.REST_BYTES, 64);
+      for (int row = 0; row < rows; row++) {
+        int first = row / GroupCode.MAX_ROWS * GroupCode.MAX_ROWS;
+        long at = AmxBf16Calls.panelBytes(functions, columns, first);
+        int own = Math.min(GroupCode.MAX_ROWS, rows - first);
+        AmxBf16Calls.toParts(functions, x, 0, 0, columns, panels, at, row - first, own);
+      }
+      long next = weights.address();
+      AmxBf16Calls.product(functions, weights, 0, columns, next, panels, 0, rows, out, 0, rest);
     }
   }
 

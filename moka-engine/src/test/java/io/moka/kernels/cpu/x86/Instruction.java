@@ -45,6 +45,8 @@ record Instruction(String name, List<String> operands) {
     Assembler assembler = new Assembler();
     if (name.startsWith("v") && !name.equals("vzeroupper")) {
       vector(assembler);
+    } else if (name.startsWith("t") || name.equals("ldtilecfg")) {
+      tile(assembler);
     } else {
       integer(assembler);
     }
@@ -72,6 +74,22 @@ record Instruction(String name, List<String> operands) {
     }
   }
 
+  private void tile(Assembler assembler) {
+    TileOp op = TileOp.valueOf(name.toUpperCase(Locale.ROOT));
+    switch (op) {
+      case LDTILECFG -> assembler.configureTiles(mem(operands.getFirst()));
+      case TILERELEASE -> assembler.releaseTiles();
+      case TILEZERO -> assembler.zeroTile(tile(0));
+      case TILELOADD -> assembler.tileMemory(op, tile(0), mem(operands.get(1)));
+      case TILESTORED -> assembler.tileMemory(op, tile(1), mem(operands.get(0)));
+      case TDPBSSD, TDPBSUD, TDPBF16PS -> assembler.multiplyTiles(op, tile(0), tile(1), tile(2));
+    }
+  }
+
+  private Tile tile(int index) {
+    return new Tile(Integer.parseInt(operands.get(index).substring("tmm".length())));
+  }
+
   private void integer(Assembler assembler) {
     switch (name) {
       case "cpuid" -> assembler.cpuid();
@@ -82,6 +100,7 @@ record Instruction(String name, List<String> operands) {
       case "pop" -> assembler.pop(gp(0));
       case "lea" -> assembler.address(gp(0), mem(operands.get(1)));
       case "shl" -> assembler.shiftLeft(gp(0), Integer.parseInt(operands.get(1)));
+      case "imul" -> assembler.multiply(gp(0), gp(1), Integer.parseInt(operands.get(2)));
       case "mov" -> move(assembler);
       default -> {
         if (name.startsWith("prefetch")) {

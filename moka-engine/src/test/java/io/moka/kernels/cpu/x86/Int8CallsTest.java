@@ -166,7 +166,7 @@ class Int8CallsTest {
   }
 
   /** Values of many sizes, with blocks of zeros and of almost nothing. */
-  private static float[] row(int columns, SplittableRandom random) {
+  static float[] row(int columns, SplittableRandom random) {
     float[] values = new float[columns];
     for (int block = 0; block < columns / 32; block++) {
       float size =

@@ -18,7 +18,7 @@ public final class X86Kernels {
 
   static Kernels open(int threads, Activations activations, CpuFeatures features) {
     X86Products.Attempt attempt =
-        X86Products.open(activations, new VectorProducts(activations), threads, features);
+        X86Products.open(activations, new VectorProducts(activations), features);
     assumeTrue(attempt instanceof X86Products.Ready, attempt.toString());
     X86Products products = ((X86Products.Ready) attempt).products();
     return new VectorKernels(threads, products, products.spans(), products::close);

@@ -12,7 +12,10 @@ import java.util.Set;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** A processor with AVX-512 VNNI that has no BF16: the Vector API multiplies rounded rows. */
+/**
+ * A processor with AVX-512 VNNI that has no BF16 and no tiles: the Vector API multiplies rounded
+ * rows.
+ */
 class X86ProductsTest implements Bf16Contract {
   private static CpuFeatures features;
 
@@ -29,7 +32,7 @@ class X86ProductsTest implements Bf16Contract {
 
   private static X86Products products(CpuFeatures processor, Activations activations) {
     X86Products.Attempt attempt =
-        X86Products.open(activations, new VectorProducts(activations), 1, processor);
+        X86Products.open(activations, new VectorProducts(activations), processor);
     return ((X86Products.Ready) attempt).products();
   }
 

@@ -1,0 +1,179 @@
+package io.moka.kernels.cpu.x86;
+
+import io.moka.kernels.cpu.GroupProducts;
+import io.moka.weights.PackedMatrix;
+import io.moka.weights.WeightFormat;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.util.Objects;
+
+/** The only way into {@link AmxBf16Functions}: checks first, as {@link Int8Calls} does. */
+final class AmxBf16Calls {
+  private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
+  private static final MethodHandle TO_PARTS =
+      Linker.nativeLinker().downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD));
+  private static final MethodHandle PRODUCT =
+      Linker.nativeLinker()
+          .downcallHandle(
+              FunctionDescriptor.ofVoid(
+                  WORD, WORD, WORD, WORD, WORD, WORD, WORD, WORD, WORD, WORD, WORD, WORD, WORD));
+
+  private static final int BLOCK_COLUMNS = AmxBf16Code.BLOCK_COLUMNS;
+  private static final int BLOCK_BYTES = AmxBf16Code.BLOCK_BYTES;
+
+  /** Blocks from where a strip is read to where it is prefetched. */
+  private static final int BLOCKS_AHEAD = ReadPattern.FOUR_STREAMS.blocksAhead(BLOCK_BYTES);
+
+  /** Bytes that a call needs for a last block that is not whole. */
+  static final long REST_BYTES = PackedMatrix.GROUP_STRIPS * (long) BLOCK_BYTES;
+
+  private AmxBf16Calls() {}
+
+  /** Bytes of a panel. */
+  static long panelBytes(AmxBf16Functions functions, int columns, int rows) {
+    return Math.ceilDiv(columns, BLOCK_COLUMNS) * (long) rows * functions.recordBytes();
+  }
+
+  /**
+   * Brings columns of a row into a panel, in parts; a last block that is not full gets zeros.
+   *
+   * @param functions the functions
+   * @param x floats
+   * @param from where these columns begin in x, in bytes
+   * @param firstColumn the first of them, the beginning of a block
+   * @param count how many
+   * @param panel memory of the panel
+   * @param at where the panel begins, in bytes
+   * @param row which row of the panel
+   * @param rows rows of the panel, from 1 to 16
+   */
+  static void toParts(
+      AmxBf16Functions functions,
+      MemorySegment x,
+      long from,
+      int firstColumn,
+      int count,
+      MemorySegment panel,
+      long at,
+      int row,
+      int rows) {
+    if (rows < 1 || rows > GroupCode.MAX_ROWS) {
+      throw new IllegalArgumentException(rows + " rows; a panel has 1 to 16");
+    }
+    Objects.checkIndex(row, rows);
+    if (firstColumn < 0 || firstColumn % BLOCK_COLUMNS != 0 || count < 1) {
+      throw new IllegalArgumentException(count + " columns from " + firstColumn + " on");
+    }
+    long floats = Int8Calls.address(x, from, count * (long) Float.BYTES);
+    int recordBytes = functions.recordBytes();
+    long stride = rows * (long) recordBytes;
+    int blocks = count / BLOCK_COLUMNS;
+    long first = firstColumn / BLOCK_COLUMNS * stride + row * (long) recordBytes;
+    long bytes = panelBytes(functions, Math.addExact(firstColumn, count), rows);
+    long to = Int8Calls.address(Int8Calls.writable(panel), at, bytes) + first;
+    if (blocks > 0) {
+      try {
+        TO_PARTS.invokeExact(functions.toParts(), floats, to, stride, (long) blocks);
+      } catch (Throwable e) {
+        throw Int8Calls.unchecked(e);
+      }
+    }
+    int done = blocks * BLOCK_COLUMNS;
+    if (done < count) {
+      long last = at + first + blocks * stride;
+      for (int i = 0; i < BLOCK_COLUMNS; i++) {
+        long value = from + (done + i) * (long) Float.BYTES;
+        float number = done + i < count ? x.get(ValueLayout.JAVA_FLOAT_UNALIGNED, value) : 0;
+        for (int part = 0; part < functions.parts(); part++) {
+          long place = last + part * (long) GroupCode.VECTOR_BYTES + i * (long) Short.BYTES;
+          panel.set(ValueLayout.JAVA_SHORT_UNALIGNED, place, functions.part(number, part));
+        }
+      }
+    }
+  }
+
+  /**
+   * Multiplies rows in parts with a group of 64 rows of weights.
+   *
+   * @param functions the functions
+   * @param weights packed weights
+   * @param group where the group begins, in bytes
+   * @param columns of the weights
+   * @param next address of the group that this thread will read next, for the prefetch; need not be
+   *     mapped
+   * @param panels memory of the panels of the rows, 16 in each but the last
+   * @param at where the first panel begins, in bytes
+   * @param rows of all panels, from 1 to 128
+   * @param out takes 64 sums for each row
+   * @param to where the sums begin, in bytes
+   * @param rest memory of this thread, {@link #REST_BYTES}
+   */
+  static void product(
+      AmxBf16Functions functions,
+      MemorySegment weights,
+      long group,
+      int columns,
+      long next,
+      MemorySegment panels,
+      long at,
+      int rows,
+      MemorySegment out,
+      long to,
+      MemorySegment rest) {
+    if (columns < 1) {
+      throw new IllegalArgumentException(columns + " columns");
+    }
+    if (rows < 1 || rows > GroupProducts.MAX_ROWS) {
+      throw new IllegalArgumentException(rows + " rows; a call takes 1 to 128");
+    }
+    long stripBytes = PackedMatrix.stripBytes(WeightFormat.BF16, columns);
+    long strips = Int8Calls.address(weights, group, PackedMatrix.GROUP_STRIPS * stripBytes);
+    long records = Int8Calls.address(panels, at, panelBytes(functions, columns, rows));
+    long sums = Int8Calls.address(Int8Calls.writable(out), to, rows * Int8Calls.SUM_BYTES);
+    long lastBlock = Int8Calls.address(Int8Calls.writable(rest), 0, REST_BYTES);
+    long blocks = columns / BLOCK_COLUMNS;
+    long fullPanels = (rows - 1) / GroupCode.MAX_ROWS;
+    int lastRows = rows - (int) fullPanels * GroupCode.MAX_ROWS;
+    boolean whole = columns % BLOCK_COLUMNS == 0;
+    if (!whole) {
+      copyRest(weights, group, stripBytes, blocks * BLOCK_BYTES, rest);
+    }
+    long fullBytes = panelBytes(functions, columns, GroupCode.MAX_ROWS);
+    long before = Math.max(0, blocks - BLOCKS_AHEAD);
+    long aheadThen = next - strips - before * BLOCK_BYTES;
+    try {
+      PRODUCT.invokeExact(
+          functions.product(lastRows),
+          strips,
+          stripBytes,
+          records,
+          blocks,
+          sums,
+          fullPanels,
+          fullBytes,
+          records + fullPanels * fullBytes,
+          sums + fullPanels * GroupCode.MAX_ROWS * Int8Calls.SUM_BYTES,
+          (long) BLOCKS_AHEAD * BLOCK_BYTES,
+          before,
+          aheadThen,
+          whole ? 0 : lastBlock);
+    } catch (Throwable e) {
+      throw Int8Calls.unchecked(e);
+    }
+  }
+
+  /** The last block of each strip, filled up with zeros. */
+  private static void copyRest(
+      MemorySegment weights, long group, long stripBytes, long done, MemorySegment rest) {
+    for (long i = 0; i < REST_BYTES; i += Long.BYTES) {
+      rest.set(ValueLayout.JAVA_LONG_UNALIGNED, i, 0);
+    }
+    for (int s = 0; s < PackedMatrix.GROUP_STRIPS; s++) {
+      long from = group + s * stripBytes + done;
+      MemorySegment.copy(weights, from, rest, s * (long) BLOCK_BYTES, stripBytes - done);
+    }
+  }
+}

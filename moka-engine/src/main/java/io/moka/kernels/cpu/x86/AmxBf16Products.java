@@ -1,0 +1,51 @@
+package io.moka.kernels.cpu.x86;
+
+import io.moka.kernels.cpu.Scratch;
+import io.moka.weights.PackedMatrix;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Products of rows with BF16 weights, by tiles for any number of rows: their order of summation is
+ * one of its own.
+ */
+record AmxBf16Products(AmxBf16Functions functions) implements TileProducts {
+  @Override
+  public long rowBytes(int columns) {
+    return AmxBf16Calls.panelBytes(functions, columns, 1);
+  }
+
+  @Override
+  public void quantise(
+      MemorySegment x,
+      long from,
+      int firstColumn,
+      int count,
+      MemorySegment tiles,
+      long at,
+      int row,
+      int rows) {
+    AmxBf16Calls.toParts(functions, x, from, firstColumn, count, tiles, at, row, rows);
+  }
+
+  @Override
+  public void multiply(
+      PackedMatrix weights, long group, MemorySegment tiles, long at, int count, Scratch scratch) {
+    AmxBf16Calls.product(
+        functions,
+        weights.data(),
+        group,
+        weights.columns(),
+        TileProducts.nextGroup(weights, group),
+        tiles,
+        at,
+        count,
+        scratch.sums(),
+        0,
+        scratch.panel(AmxBf16Calls.REST_BYTES));
+  }
+
+  @Override
+  public void close() {
+    functions.close();
+  }
+}

@@ -1,0 +1,55 @@
+package io.moka.kernels.cpu.x86;
+
+import io.moka.kernels.cpu.GroupProducts;
+import io.moka.kernels.cpu.Scratch;
+import io.moka.weights.PackedMatrix;
+import java.lang.foreign.MemorySegment;
+
+/** Products of rows rounded to bf16 with BF16 weights. */
+record Bf16Products(Bf16Functions functions) implements TileProducts {
+  @Override
+  public long rowBytes(int columns) {
+    return Bf16Calls.panelBytes(columns, 1);
+  }
+
+  @Override
+  public void quantise(
+      MemorySegment x,
+      long from,
+      int firstColumn,
+      int count,
+      MemorySegment tiles,
+      long at,
+      int row,
+      int rows) {
+    Bf16Calls.round(functions, x, from, firstColumn, count, tiles, at, row, rows);
+  }
+
+  @Override
+  public void multiply(
+      PackedMatrix weights, long group, MemorySegment tiles, long at, int count, Scratch scratch) {
+    int columns = weights.columns();
+    int panels = Math.ceilDiv(count, GroupCode.MAX_ROWS);
+    for (int panel = 0; panel < panels; panel++) {
+      int first = panel * GroupCode.MAX_ROWS;
+      Bf16Calls.product(
+          functions,
+          weights.data(),
+          group,
+          columns,
+          TileProducts.nextGroup(weights, group),
+          panel,
+          panels,
+          tiles,
+          at + first * rowBytes(columns),
+          Math.min(GroupCode.MAX_ROWS, count - first),
+          scratch.sums(),
+          first * GroupProducts.SUM_BYTES);
+    }
+  }
+
+  @Override
+  public void close() {
+    functions.close();
+  }
+}

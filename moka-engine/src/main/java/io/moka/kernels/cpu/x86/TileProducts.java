@@ -1,0 +1,37 @@
+package io.moka.kernels.cpu.x86;
+
+import io.moka.kernels.cpu.Scratch;
+import io.moka.weights.PackedMatrix;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Products of rows in tiles with weights of one format, in machine code: {@link
+ * io.moka.kernels.cpu.GroupProducts} says what the methods do. Owns its code.
+ */
+interface TileProducts extends AutoCloseable {
+  /** Bytes that a row takes in a tile. */
+  long rowBytes(int columns);
+
+  /** Brings some columns of a row into a tile. */
+  void quantise(
+      MemorySegment x,
+      long from,
+      int firstColumn,
+      int count,
+      MemorySegment tiles,
+      long at,
+      int row,
+      int rows);
+
+  /** Multiplies rows in tiles with a group of weights. */
+  void multiply(
+      PackedMatrix weights, long group, MemorySegment tiles, long at, int count, Scratch scratch);
+
+  @Override
+  void close();
+
+  /** Where the group after one begins: threads take runs of neighbours. */
+  static long nextGroup(PackedMatrix weights, long group) {
+    return weights.data().address() + group + PackedMatrix.GROUP_STRIPS * weights.stripBytes();
+  }
+}
