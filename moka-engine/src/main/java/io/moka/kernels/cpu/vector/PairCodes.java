@@ -83,6 +83,7 @@ abstract sealed class PairCodes {
    * @param tiles how many, one after the other
    * @param x memory of the rounded row, with its pairs
    * @param block where its block for the first tile begins
+   * @param blockBytes from one of its blocks to the next
    * @param out takes the sums, from its beginning
    */
   abstract void sum(
@@ -92,6 +93,7 @@ abstract sealed class PairCodes {
       int tiles,
       MemorySegment x,
       long block,
+      int blockBytes,
       float[] out);
 
   /** 16 * 15 * 127 in each half: all columns of a tile in one sum. */
@@ -108,6 +110,7 @@ abstract sealed class PairCodes {
         int tiles,
         MemorySegment x,
         long block,
+        int blockBytes,
         float[] out) {
       int bias = -layout.codes().value(0);
       int tileBytes = layout.tileBytes();
@@ -131,7 +134,7 @@ abstract sealed class PairCodes {
           to += Lanes.COUNT;
         }
         tile += tileBytes;
-        block += RoundedRow.BLOCK_BYTES;
+        block += blockBytes;
       }
     }
   }
@@ -153,6 +156,7 @@ abstract sealed class PairCodes {
         int tiles,
         MemorySegment x,
         long block,
+        int blockBytes,
         float[] out) {
       int less = layout.codes().value(0);
       int tileBytes = layout.tileBytes();
@@ -182,7 +186,7 @@ abstract sealed class PairCodes {
         }
         to += (subBlocks - 1) * SUMS;
         tile += tileBytes;
-        block += RoundedRow.BLOCK_BYTES;
+        block += blockBytes;
       }
     }
 
@@ -243,6 +247,7 @@ abstract sealed class PairCodes {
         int tiles,
         MemorySegment x,
         long block,
+        int blockBytes,
         float[] out) {
       int less = layout.codes().value(0);
       int tileBytes = layout.tileBytes();
@@ -255,7 +260,7 @@ abstract sealed class PairCodes {
         }
         to += 2 * SUMS;
         tile += tileBytes;
-        block += RoundedRow.BLOCK_BYTES;
+        block += blockBytes;
       }
     }
 
@@ -301,6 +306,7 @@ abstract sealed class PairCodes {
         int tiles,
         MemorySegment x,
         long block,
+        int blockBytes,
         float[] out) {
       int tileBytes = layout.tileBytes();
       int to = 0;
@@ -321,7 +327,7 @@ abstract sealed class PairCodes {
           to += Lanes.COUNT;
         }
         tile += tileBytes;
-        block += RoundedRow.BLOCK_BYTES;
+        block += blockBytes;
       }
     }
   }
@@ -345,6 +351,7 @@ abstract sealed class PairCodes {
         int tiles,
         MemorySegment x,
         long block,
+        int blockBytes,
         float[] out) {
       ShortVector table = ShortVector.fromArray(SHORTS, entries, 0);
       int tileBytes = layout.tileBytes();
@@ -370,7 +377,7 @@ abstract sealed class PairCodes {
           to += Lanes.COUNT;
         }
         tile += tileBytes;
-        block += RoundedRow.BLOCK_BYTES;
+        block += blockBytes;
       }
     }
   }

@@ -45,6 +45,7 @@ final class PairProduct {
    * @param tiles tiles of a strip
    * @param x memory of the rounded row, with its pairs
    * @param row where it begins
+   * @param blockBytes from one of its blocks to the next
    * @param sums 64 floats, begun with zeros
    * @param to where they begin
    * @param scratch {@link #SCRATCH}
@@ -58,6 +59,7 @@ final class PairProduct {
       int tiles,
       MemorySegment x,
       long row,
+      int blockBytes,
       MemorySegment sums,
       long to,
       float[] scratch) {
@@ -69,14 +71,14 @@ final class PairProduct {
         int count = Math.min(RUN_TILES, tiles - first);
         long block = TilePanel.blockOffset(layout, own, first);
         long tile = TilePanel.tileOffset(layout, own, first);
-        long rounded = row + (long) first * RoundedRow.BLOCK_BYTES;
-        codes.sum(layout, weights, tile, count, x, rounded, scratch);
+        long rounded = row + (long) first * blockBytes;
+        codes.sum(layout, weights, tile, count, x, rounded, blockBytes, scratch);
         scales.decode(layout, weights, block, tile, count, scratch, SCALES_AT);
         long out = to + s * LANES * 4L;
         if (layout.scales().hasOffset()) {
-          foldWithOffsets(layout.subBlocks(), count, x, rounded, scratch, sums, out);
+          foldWithOffsets(layout.subBlocks(), count, x, rounded, blockBytes, scratch, sums, out);
         } else {
-          fold(layout.subBlocks(), count, x, rounded, scratch, sums, out);
+          fold(layout.subBlocks(), count, x, rounded, blockBytes, scratch, sums, out);
         }
       }
     }
@@ -88,6 +90,7 @@ final class PairProduct {
       int tiles,
       MemorySegment x,
       long block,
+      int blockBytes,
       float[] scratch,
       MemorySegment sums,
       long to) {
@@ -101,7 +104,10 @@ final class PairProduct {
             FloatVector.fromArray(FLOATS, scratch, i * COLUMN + lane)
                 .fma(
                     FloatVector.fromArray(FLOATS, scratch, scale)
-                        .mul(x.get(JAVA_FLOAT_UNALIGNED, at(block, tile) + RoundedRow.SCALE)),
+                        .mul(
+                            x.get(
+                                JAVA_FLOAT_UNALIGNED,
+                                block + (long) tile * blockBytes + RoundedRow.SCALE)),
                     total);
       }
       total.intoMemorySegment(sums, to + lane * 4L, ORDER);
@@ -114,6 +120,7 @@ final class PairProduct {
       int tiles,
       MemorySegment x,
       long block,
+      int blockBytes,
       float[] scratch,
       MemorySegment sums,
       long to) {
@@ -128,18 +135,18 @@ final class PairProduct {
             FloatVector.fromArray(FLOATS, scratch, i * COLUMN + lane)
                 .fma(
                     FloatVector.fromArray(FLOATS, scratch, scale)
-                        .mul(x.get(JAVA_FLOAT_UNALIGNED, at(block, tile) + RoundedRow.SCALE)),
+                        .mul(
+                            x.get(
+                                JAVA_FLOAT_UNALIGNED,
+                                block + (long) tile * blockBytes + RoundedRow.SCALE)),
                     total);
-        float sum = x.get(JAVA_FLOAT_UNALIGNED, at(block, tile) + sumsAt + 4L * sub);
+        float sum =
+            x.get(JAVA_FLOAT_UNALIGNED, block + (long) tile * blockBytes + sumsAt + 4L * sub);
         total =
             FloatVector.fromArray(FLOATS, scratch, scale + subBlocks * COLUMN)
                 .fma(FloatVector.broadcast(FLOATS, sum), total);
       }
       total.intoMemorySegment(sums, to + lane * 4L, ORDER);
     }
-  }
-
-  private static long at(long block, int tile) {
-    return block + (long) tile * RoundedRow.BLOCK_BYTES;
   }
 }

@@ -1,6 +1,7 @@
 package io.moka.kernels.cpu.vector;
 
 import static io.moka.kernels.cpu.vector.Lanes.FLOATS;
+import static io.moka.kernels.cpu.vector.Lanes.ORDER;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 
 import io.moka.kernels.cpu.GroupProducts;
@@ -20,6 +21,9 @@ final class PanelProduct {
   /** Tiles that are decoded at a time; two strips of them take 16 KiB. */
   private static final int PANEL_TILES = 4;
 
+  /** Rows that are multiplied at a time. */
+  static final int TILE_ROWS = 8;
+
   private static final int LANES = PackedMatrix.STRIP_ROWS;
   private static final int COLUMN = TilePanel.COLUMN;
   private static final int TILE = TileLayout.TILE_COLUMNS * COLUMN;
@@ -27,23 +31,22 @@ final class PanelProduct {
 
   private static final int SCALES_AT = 2 * STRIP;
 
-  /** Floats of a row's blocks for the tiles of a panel. */
-  private static final int BLOCK = RoundedRow.BLOCK_BYTES / Float.BYTES;
+  /** Floats of a row's block. */
+  private static final int ROW = RoundedRow.BLOCK_BYTES / Float.BYTES;
 
-  private static final int ROW = PANEL_TILES * BLOCK;
   private static final int ROWS_AT = SCALES_AT + 2 * PANEL_TILES * TileScales.TILE_FLOATS;
 
   /** Sums of a row with two strips; those of eight rows lie together. */
   private static final int SUMS = 2 * LANES;
 
-  private static final int INTEGERS_AT = ROWS_AT + StripProduct.MAX_ROWS * ROW;
-  private static final int SUMS_AT = INTEGERS_AT + StripProduct.MAX_ROWS * SUMS;
+  private static final int INTEGERS_AT = ROWS_AT + (PANEL_TILES + 1) * TILE_ROWS * ROW;
+  private static final int SUMS_AT = INTEGERS_AT + TILE_ROWS * SUMS;
 
   /** Where sums go that nobody asked for. */
   private static final int SPARE_AT = SUMS_AT + GroupProducts.MAX_ROWS * PackedMatrix.GROUP_ROWS;
 
   /** Panel of two strips, their scales, eight rows of inputs, their integers, all sums. */
-  static final int SCRATCH = SPARE_AT + StripProduct.MAX_ROWS * SUMS;
+  static final int SCRATCH = SPARE_AT + TILE_ROWS * SUMS;
 
   private PanelProduct() {}
 
@@ -57,7 +60,8 @@ final class PanelProduct {
    * @param strips 1 to 4
    * @param tiles tiles of a strip
    * @param x memory of the rounded rows
-   * @param at where the first row begins; the others follow
+   * @param at where the first tile of {@link #TILE_ROWS} rows begins, as {@link RoundedRow} draws
+   *     it
    * @param count rows
    * @param sums takes [count, 64]
    * @param scratch {@link #SCRATCH}
@@ -75,7 +79,7 @@ final class PanelProduct {
       MemorySegment sums,
       float[] scratch) {
     long rowBytes = (long) tiles * RoundedRow.BLOCK_BYTES;
-    Arrays.fill(scratch, SUMS_AT, SPARE_AT, 0);
+    Arrays.fill(scratch, SUMS_AT, sumsAt(count + TILE_ROWS - 1, 0), 0);
     for (int pair = 0; pair < strips; pair += 2) {
       int two = Math.min(2, strips - pair);
       for (int tile = 0; tile < tiles; tile += PANEL_TILES) {
@@ -83,33 +87,29 @@ final class PanelProduct {
         for (int s = 0; s < two; s++) {
           decode(layout, weights, strip + (pair + s) * stripBytes, tile, end, s, scratch);
         }
-        long block = at + (long) tile * RoundedRow.BLOCK_BYTES;
-        for (int row = 0; row < count; row += StripProduct.MAX_ROWS) {
-          rows(
-              layout,
-              end - tile,
-              two,
-              x,
-              block + row * rowBytes,
-              rowBytes,
-              Math.min(StripProduct.MAX_ROWS, count - row),
-              sumsAt(row, pair),
-              scratch);
+        for (int row = 0; row < count; row += TILE_ROWS) {
+          int rows = Math.min(TILE_ROWS, count - row);
+          long block = at + row * rowBytes + (long) tile * rows * RoundedRow.BLOCK_BYTES;
+          rows(layout, end - tile, two, x, block, rows, sumsAt(row, pair), scratch);
         }
       }
     }
     for (int row = 0; row < count; row++) {
       for (int pair = 0; pair < strips; pair += 2) {
         long out = (row * (long) PackedMatrix.GROUP_ROWS + pair * LANES) * Float.BYTES;
-        MemorySegment.copy(scratch, sumsAt(row, pair), sums, JAVA_FLOAT_UNALIGNED, out, SUMS);
+        int from = sumsAt(row, pair);
+        for (int lane = 0; lane < SUMS; lane += Lanes.COUNT) {
+          FloatVector.fromArray(FLOATS, scratch, from + lane)
+              .intoMemorySegment(sums, out + lane * 4L, ORDER);
+        }
       }
     }
   }
 
   /** Where the sums of a row with a pair of strips begin. */
   private static int sumsAt(int row, int pair) {
-    int eight = row / StripProduct.MAX_ROWS * PackedMatrix.GROUP_STRIPS + pair;
-    return SUMS_AT + eight * StripProduct.MAX_ROWS * LANES + row % StripProduct.MAX_ROWS * SUMS;
+    int eight = row / TILE_ROWS * PackedMatrix.GROUP_STRIPS + pair;
+    return SUMS_AT + eight * TILE_ROWS * LANES + row % TILE_ROWS * SUMS;
   }
 
   private static void decode(
@@ -141,7 +141,6 @@ final class PanelProduct {
       int strips,
       MemorySegment x,
       long first,
-      long rowBytes,
       int count,
       int to,
       float[] scratch) {
@@ -150,13 +149,9 @@ final class PanelProduct {
     int subBlocks = layout.subBlocks();
     boolean offsets = layout.scales().hasOffset();
     int sumAt = (subBlocks == 1 ? RoundedRow.WHOLE_SUM : RoundedRow.HALF_SUMS) / Float.BYTES;
-    for (int row = 0; row < count; row++) {
-      long from = first + row * rowBytes;
-      MemorySegment.copy(
-          x, JAVA_FLOAT_UNALIGNED, from, scratch, ROWS_AT + row * ROW, tiles * BLOCK);
-    }
+    MemorySegment.copy(x, JAVA_FLOAT_UNALIGNED, first, scratch, ROWS_AT, tiles * count * ROW);
     for (int tile = 0; tile < tiles; tile++) {
-      int block = ROWS_AT + tile * BLOCK;
+      int block = ROWS_AT + tile * count * ROW;
       for (int sub = 0; sub < subBlocks; sub++) {
         int codes = block + RoundedRow.CODES / Float.BYTES + sub * columns;
         for (int v = 0; v < vectors; v += 2) {

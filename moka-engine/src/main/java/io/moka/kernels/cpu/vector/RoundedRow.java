@@ -15,7 +15,7 @@ import jdk.incubator.vector.VectorOperators;
 
 /**
  * A row rounded to 8 bits, in the forms in which products read it: 32 columns take a block of
- * {@link #BLOCK_BYTES}.
+ * {@link #BLOCK_BYTES}. A tile of up to eight rows holds the first block of each, then the second.
  *
  * <pre>
  * block = scale da, 3 x da * sum of a (columns 0-15, 16-31, all), sum of a (int),

@@ -9,12 +9,10 @@ import io.moka.weights.TileLayout;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
 
-/** The products on the Vector API. A tile is no more than its rounded rows, one after the other. */
+/** The products on the Vector API. A tile holds a block of each of its rows, then the next. */
 public final class VectorProducts implements GroupProducts {
   /** Up to as many rows, products in 16-bit lanes are faster than decoding into a panel. */
   private static final int PAIR_ROWS = 2;
-
-  private static final int TILE_ROWS = 16;
 
   private final Activations activations;
 
@@ -39,7 +37,7 @@ public final class VectorProducts implements GroupProducts {
 
   @Override
   public int tileRows() {
-    return TILE_ROWS;
+    return PanelProduct.TILE_ROWS;
   }
 
   @Override
@@ -66,14 +64,14 @@ public final class VectorProducts implements GroupProducts {
     }
     TileLayout layout = format.tiles().orElseThrow();
     boolean pairs = rows <= PAIR_ROWS && PairProduct.serves(layout);
-    long to = at + row * RoundedRow.bytes(columns) + RoundedRow.bytes(firstColumn);
+    long to = at + rows * RoundedRow.bytes(firstColumn) + row * (long) RoundedRow.BLOCK_BYTES;
     for (int i = 0; i < count; i += TileLayout.TILE_COLUMNS) {
       RoundedRow.round(x, from, tiles, to);
       if (pairs) {
         RoundedRow.pair(layout.low(), tiles, to);
       }
       from += TileLayout.TILE_COLUMNS * (long) Float.BYTES;
-      to += RoundedRow.BLOCK_BYTES;
+      to += rows * (long) RoundedRow.BLOCK_BYTES;
     }
   }
 
@@ -131,7 +129,8 @@ public final class VectorProducts implements GroupProducts {
           strips,
           rowTiles,
           tiles,
-          at + row * RoundedRow.bytes(weights.columns()),
+          at + row * (long) RoundedRow.BLOCK_BYTES,
+          count * RoundedRow.BLOCK_BYTES,
           sums,
           row * SUM_BYTES,
           scratch.floats(PairProduct.SCRATCH));
