@@ -7,15 +7,19 @@ public enum Activations {
   /** {@link #EXACT} for float weights, {@link #INT8} for quantised ones. */
   AUTO,
 
-  /** As float32. */
+  /**
+   * As float32. Machine code with the tiles of AMX takes them as three numbers of bf16, whose sum
+   * they are, where weights are BF16: there numbers below 2^-126 count as zeros, and the order of
+   * summation is another.
+   */
   EXACT,
 
   /**
    * For quantised weights rounded to 8 bits with one scale for 32 columns: {@code da = max|x| /
    * 127}, {@code a = round-half-even(x * (127 / max|x|))}. A product then sums, over ascending
    * blocks, {@code acc = fma(I, scale * da, acc)} with the exact integer {@code I = sum of code *
-   * a}, and where the format has offsets {@code acc = fma(offset, da * sum of a, acc)}. Float
-   * weights take float32 all the same.
+   * a}, and where the format has offsets {@code acc = fma(offset, da * sum of a, acc)}. A block
+   * that is not finite makes the sum no number. Float weights take float32 all the same.
    */
   INT8,
 

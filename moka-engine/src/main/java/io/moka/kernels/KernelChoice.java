@@ -84,7 +84,7 @@ public enum KernelChoice {
   /**
    * What keeps machine code from using all that this machine has.
    *
-   * @return the variable and its value, empty where it is not set
+   * @return the variable and its value, empty where it keeps nothing back
    * @throws PlatformException when it names nothing
    */
   public static Optional<String> machineCodeLimit() {
@@ -106,8 +106,7 @@ public enum KernelChoice {
     return switch (X86Products.open(activations, new VectorProducts(activations), most)) {
       case X86Products.Ready(X86Products products) ->
           new Opened(new VectorKernels(threads, products, products.spans(), products::close));
-      case X86Products.Refused(String reason) ->
-          new NotOpened(machineCodeLimit().map(limit -> reason + ", by " + limit).orElse(reason));
+      case X86Products.Refused(String reason) -> new NotOpened(reason);
     };
   }
 

@@ -2,6 +2,7 @@ package io.moka.kernels;
 
 import static io.moka.kernels.TestRows.assertGuarded;
 import static io.moka.kernels.TestRows.assertSameBits;
+import static org.assertj.core.api.Assertions.assertThat;
 
 import io.moka.kernels.TestWeights.Experts;
 import io.moka.weights.Activation;
@@ -93,6 +94,31 @@ public interface QuantisedContract extends KernelsUnderTest {
         }
       }
       assertSameBits(out, expected, rows, dice);
+    }
+  }
+
+  @Test
+  default void aBlockThatIsNotFiniteGivesNoNumber() {
+    Dice dice = new Dice("infinite activations");
+    try (Arena arena = Arena.ofShared();
+        Kernels kernels = open(2, Activations.INT8)) {
+      for (WeightFormat format : TestWeights.QUANTISED) {
+        int columns = format.blockElements();
+        PackedMatrix weights = TestWeights.matrix(arena, format, 64, columns, 1, dice);
+        for (int rows : new int[] {1, 2, 3, 9, 11, 12, 16, 33}) {
+          Rows x = TestRows.random(arena, rows, columns, dice);
+          for (int row = 0; row < rows; row++) {
+            x.set(row, 5, row % 2 == 0 ? Float.NEGATIVE_INFINITY : Float.NaN);
+          }
+          Rows out = TestRows.guarded(arena, rows, 64);
+          kernels.matmul(x, weights, MemorySegment.NULL, rows, out);
+          for (int row = 0; row < rows; row++) {
+            for (int output = 0; output < 64; output++) {
+              assertThat(out.get(row, output)).as("%s, row %d of %d", format, row, rows).isNaN();
+            }
+          }
+        }
+      }
     }
   }
 

@@ -23,7 +23,7 @@ public final class RoundedOracle {
       for (int i = 0; i < COLUMNS; i++) {
         max = Math.max(max, Math.abs(x[first + i]));
       }
-      float scale = max / 127;
+      float scale = Float.isFinite(max) ? max / 127 : Float.NaN;
       float inverse = max >= 0x1p-121f ? 127 / max : 0;
       int tile = first % step / COLUMNS;
       for (int sub = 0; sub < layout.subBlocks(); sub++) {

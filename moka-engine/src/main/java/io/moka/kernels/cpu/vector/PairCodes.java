@@ -140,7 +140,7 @@ abstract sealed class PairCodes {
   }
 
   /**
-   * Two planes in any places, or one: 8 * 31 * 127 in each half, or 8 * 32 * 127 once the bias is
+   * Two planes in any places, or one: 8 * 31 * 127 in each half, or 8 * 16 * 127 once the bias is
    * taken off. What 16 bits do not hold before that comes back when they wrap the other way.
    */
   private static final class Planes extends PairCodes {
@@ -233,7 +233,10 @@ abstract sealed class PairCodes {
     }
   }
 
-  /** As {@link Planes} for Q6_K, the head of most files: shifts by constants take half the time. */
+  /**
+   * As {@link Planes} for Q6_K, the head of most files: shifts by constants take half the time. 8 *
+   * 32 * 127 in each half, once the bias is taken off.
+   */
   private static final class SixBits extends PairCodes {
     SixBits() {
       super(4);

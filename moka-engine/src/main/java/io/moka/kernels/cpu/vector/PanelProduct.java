@@ -79,7 +79,7 @@ final class PanelProduct {
       MemorySegment sums,
       float[] scratch) {
     long rowBytes = (long) tiles * RoundedRow.BLOCK_BYTES;
-    Arrays.fill(scratch, SUMS_AT, sumsAt(count + TILE_ROWS - 1, 0), 0);
+    Arrays.fill(scratch, SUMS_AT, sumsAt(Math.ceilDiv(count, TILE_ROWS) * TILE_ROWS, 0), 0);
     for (int pair = 0; pair < strips; pair += 2) {
       int two = Math.min(2, strips - pair);
       for (int tile = 0; tile < tiles; tile += PANEL_TILES) {

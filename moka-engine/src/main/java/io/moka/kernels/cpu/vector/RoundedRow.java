@@ -70,7 +70,8 @@ final class RoundedRow {
     }
     // the largest of some numbers is the same in any order, and so is a sum of integers
     float max = largest.reduceLanes(VectorOperators.MAX);
-    float scale = max / LARGEST;
+    // a block that is not finite has a scale that is no number, whatever its codes are
+    float scale = max / LARGEST + (max - max);
     float inverse = max >= Activations.LEAST ? LARGEST / max : 0;
     int first = 0;
     int second = 0;

@@ -15,6 +15,11 @@ record AmxBf16Products(AmxBf16Functions functions) implements TileProducts {
   }
 
   @Override
+  public boolean usesAmx() {
+    return true;
+  }
+
+  @Override
   public void quantise(
       MemorySegment x,
       long from,

@@ -13,6 +13,11 @@ record Bf16Products(Bf16Functions functions) implements TileProducts {
   }
 
   @Override
+  public boolean usesAmx() {
+    return false;
+  }
+
+  @Override
   public void quantise(
       MemorySegment x,
       long from,

@@ -76,9 +76,9 @@ record DecodedChunk(TileLayout layout) {
    * @param halves room for {@link BlockScales#HEADER_FLOAT_BYTES}
    */
   void decode(Assembler assembler, Mem halves) {
-    CodePlanes planes = new CodePlanes(assembler, layout, SPARE, registers(24, 4));
+    CodePlanes planes = new CodePlanes(assembler, layout, SPARE, Vec.range(24, 4, 512));
     BlockScales scales = new BlockScales(assembler, layout);
-    Vec[] codes = registers(0, CodePlanes.QUADS);
+    Vec[] codes = Vec.range(0, CodePlanes.QUADS, 512);
     planes.prepare();
     int bias = CodePlanes.bias(layout);
     if (bias != 0) {
@@ -119,13 +119,5 @@ record DecodedChunk(TileLayout layout) {
   private static void next(Assembler assembler, Gp left, Label loop) {
     assembler.alu(Alu.SUB, left, 1);
     assembler.jump(Condition.NOT_EQUAL, loop);
-  }
-
-  private static Vec[] registers(int first, int count) {
-    Vec[] registers = new Vec[count];
-    for (int i = 0; i < count; i++) {
-      registers[i] = Vec.zmm(first + i);
-    }
-    return registers;
   }
 }

@@ -23,6 +23,11 @@ record Int8Products(Int8Functions few, Optional<AmxInt8Functions> many) implemen
   }
 
   @Override
+  public boolean usesAmx() {
+    return many.isPresent();
+  }
+
+  @Override
   public void quantise(
       MemorySegment x,
       long from,

@@ -98,6 +98,9 @@ final class QuantiseCode {
     }
     AllLanes.reduce(assembler, Op.VPMAXSD, max, other);
     assembler.emit(Op.VDIVPS, scale, max, largest);
+    // a block that is not finite has a scale that is no number, whatever its codes are
+    assembler.emit(Op.VSUBPS, other, max, max);
+    assembler.emit(Op.VADDPS, scale, scale, other);
     inverse();
     for (Vec value : values) {
       assembler.emit(Op.VMULPS, value, value, inverse);

@@ -33,9 +33,13 @@ final class TilePermission {
     VarHandle number = layout.varHandle(MemoryLayout.PathElement.groupElement("errno"));
     ValueLayout.OfLong word = ValueLayout.JAVA_LONG;
     Linker linker = Linker.nativeLinker();
+    Optional<MemorySegment> function = linker.defaultLookup().find("syscall");
+    if (function.isEmpty()) {
+      return Optional.of("the C library has no syscall to ask for tiles");
+    }
     MethodHandle syscall =
         linker.downcallHandle(
-            linker.defaultLookup().findOrThrow("syscall"),
+            function.get(),
             FunctionDescriptor.of(word, word, word, word),
             Linker.Option.firstVariadicArg(1),
             Linker.Option.captureCallState("errno"));

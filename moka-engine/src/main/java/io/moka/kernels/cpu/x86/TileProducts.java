@@ -12,6 +12,9 @@ interface TileProducts extends AutoCloseable {
   /** Bytes that a row takes in a tile. */
   long rowBytes(int columns);
 
+  /** Whether some products are by tiles of the processor. */
+  boolean usesAmx();
+
   /** Brings some columns of a row into a tile. */
   void quantise(
       MemorySegment x,

@@ -73,12 +73,17 @@ public final class X86Products implements GroupProducts, AutoCloseable {
 
   static Attempt open(Activations activations, GroupProducts rest, CpuFeatures features) {
     X86Products products = new X86Products(activations, rest);
+    boolean loaded = false;
     try {
       products.load(features);
+      loaded = true;
       return new Ready(products);
     } catch (NotHere e) {
-      products.close();
       return new Refused(e.getMessage());
+    } finally {
+      if (!loaded) {
+        products.close();
+      }
     }
   }
 
@@ -138,7 +143,7 @@ public final class X86Products implements GroupProducts, AutoCloseable {
     if (tiled.get(WeightFormat.BF16) instanceof Bf16Products) {
       parts.add("BF16");
     }
-    if (tiles.usable()) {
+    if (tiled.values().stream().anyMatch(TileProducts::usesAmx)) {
       parts.add("AMX");
     }
     String last = parts.size() == 1 ? "" : " and " + parts.removeLast();

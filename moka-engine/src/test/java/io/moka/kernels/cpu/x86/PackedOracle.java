@@ -166,7 +166,7 @@ final class PackedOracle {
         for (int i = 0; i < 32; i++) {
           largest = Math.max(largest, Math.abs(x[block * 32 + i]));
         }
-        scales[block] = largest / 127f;
+        scales[block] = Float.isFinite(largest) ? largest / 127f : Float.NaN;
         float inverse = largest >= ActivationRecord.LEAST ? 127f / largest : 0;
         for (int i = 0; i < 32; i++) {
           codes[block * 32 + i] = (byte) Math.rint(x[block * 32 + i] * inverse);
