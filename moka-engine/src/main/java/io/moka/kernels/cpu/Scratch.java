@@ -14,7 +14,6 @@ public final class Scratch {
   private final MemorySegment sums;
   private final Arena arena;
   private MemorySegment panel = MemorySegment.NULL;
-  private float[] floats = new float[0];
 
   /**
    * Takes what every product needs.
@@ -64,19 +63,5 @@ public final class Scratch {
       panel = arena.allocate(bytes, 64);
     }
     return panel;
-  }
-
-  /**
-   * Room for floats on the heap: where vectors go to and fro, C2 checks an array's bounds with two
-   * instructions, and those of a segment, its kind and its life with twenty.
-   *
-   * @param count how many
-   * @return at least as many
-   */
-  public float[] floats(int count) {
-    if (floats.length < count) {
-      floats = new float[count];
-    }
-    return floats;
   }
 }

@@ -96,23 +96,17 @@ final class Lanes {
         .lanewise(VectorOperators.ASHR, 24);
   }
 
-  /**
-   * As many finite binary16 numbers as there are lanes, without a product of subnormal floats:
-   * scales are often subnormal, and an Intel core takes 150 cycles for such a product.
-   */
+  /** As many finite binary16 numbers as there are lanes. */
   static FloatVector halves(MemorySegment data, long offset) {
-    IntVector bits = shorts(data, offset);
-    IntVector magnitude = bits.and(0x7FFF);
-    // a subnormal number has the exponent 1 without the leading bit
-    IntVector above = magnitude.lanewise(VectorOperators.LSHR, 10).max(1).sub(1);
-    IntVector mantissa = magnitude.sub(above.lanewise(VectorOperators.LSHL, 10));
-    // 2^(above - 24), with the sign
-    IntVector power =
-        above
-            .add(103)
-            .lanewise(VectorOperators.LSHL, 23)
-            .or(bits.and(0x8000).lanewise(VectorOperators.LSHL, 16));
-    return ((FloatVector) mantissa.convert(VectorOperators.I2F, 0))
-        .mul(power.reinterpretAsFloats());
+    // the exponent is moved down and made good by a product
+    return moved(shorts(data, offset)).mul(0x1p112f);
+  }
+
+  private static FloatVector moved(IntVector halves) {
+    return halves
+        .lanewise(VectorOperators.LSHL, 16)
+        .lanewise(VectorOperators.ASHR, 3)
+        .and(0x8FFFE000)
+        .reinterpretAsFloats();
   }
 }

@@ -15,16 +15,14 @@ import jdk.incubator.vector.VectorOperators;
 
 /**
  * A row rounded to 8 bits, in the forms in which products read it: 32 columns take a block of
- * {@link #BLOCK_BYTES}. A tile of up to eight rows holds the first block of each, then the second.
+ * {@link #BLOCK_BYTES}.
  *
  * <pre>
- * block = scale da, 3 x da * sum of a (columns 0-15, 16-31, all), sum of a (int),
- *         2 words of two sums of a (columns 0-15, 16-31), padding: 32 bytes
+ * block = scale da, 3 x da * sum of a (columns 0-15, 16-31, all), sum of a (int), padding: 32 bytes
  *         32 x a as float, for products in float lanes
  *         16 words of two a, for products in 16-bit lanes, in the order of the weights' bits:
- *           others   word 4 j + k: columns c and c + 2, c = 4 j, 16 + 4 j, 4 j + 1, 16 + 4 j + 1
+ *           nibbles  word 4 j + k: columns c and c + 2, c = 4 j, 16 + 4 j, 4 j + 1, 16 + 4 j + 1
  *           bytes    word 2 s + k: columns c and c + 2, c = 4 s, 4 s + 1
- *         a word of two sums adds up the lower and the upper halves of its columns' words
  * </pre>
  */
 final class RoundedRow {
@@ -40,17 +38,11 @@ final class RoundedRow {
   /** Of the sum of a, an int. */
   static final int INTEGER_SUM = 16;
 
-  /** Of the sums of pairs, there where {@link #pair} was called. */
-  static final int PAIR_SUMS = 20;
-
   /** Of the codes as floats. */
   static final int CODES = 32;
 
   /** Of the codes in pairs. */
   static final int PAIRS = 160;
-
-  /** Of all pairs. */
-  static final int PAIR_BYTES = 64;
 
   private static final int COLUMNS = TileLayout.TILE_COLUMNS;
   private static final float LARGEST = 127;
@@ -96,28 +88,15 @@ final class RoundedRow {
     out.set(JAVA_INT, to + INTEGER_SUM, first + second);
   }
 
-  /** Adds the pairs and their sums to a rounded block. */
+  /** Adds the pairs to a rounded block. */
   static void pair(TileLayout.LowPlane plane, MemorySegment block, long at) {
-    boolean bytes = plane == TileLayout.LowPlane.BYTES;
-    int firstLow = 0;
-    int firstHigh = 0;
-    int secondLow = 0;
-    int secondHigh = 0;
+    boolean nibbles = plane == TileLayout.LowPlane.NIBBLES;
     for (int word = 0; word < COLUMNS / 2; word++) {
       int column =
-          bytes ? word / 2 * 4 + (word & 1) : word / 4 * 4 + (word & 1) * 16 + (word >>> 1 & 1);
+          nibbles ? word / 4 * 4 + (word & 1) * 16 + (word >>> 1 & 1) : word / 2 * 4 + (word & 1);
       int low = (int) block.get(JAVA_FLOAT, at + CODES + column * 4L);
       int high = (int) block.get(JAVA_FLOAT, at + CODES + (column + 2) * 4L);
       block.set(JAVA_INT, at + PAIRS + word * 4L, low & 0xFFFF | high << 16);
-      if (column < COLUMNS / 2) {
-        firstLow += low;
-        firstHigh += high;
-      } else {
-        secondLow += low;
-        secondHigh += high;
-      }
     }
-    block.set(JAVA_INT, at + PAIR_SUMS, firstLow & 0xFFFF | firstHigh << 16);
-    block.set(JAVA_INT, at + PAIR_SUMS + 4, secondLow & 0xFFFF | secondHigh << 16);
   }
 }

@@ -3,6 +3,8 @@ package io.moka.kernels.cpu.vector;
 import static io.moka.kernels.cpu.vector.Lanes.FLOATS;
 import static io.moka.kernels.cpu.vector.Lanes.INTS;
 import static io.moka.kernels.cpu.vector.Lanes.ORDER;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.TileLayout;
@@ -19,10 +21,8 @@ import jdk.incubator.vector.VectorOperators;
  * strip of F32 holds its columns; {@link TileScales} does the scales and offsets of its sub-blocks.
  */
 final class TilePanel {
-  /** Floats of a column. */
-  static final int COLUMN = PackedMatrix.STRIP_ROWS;
+  static final long COLUMN_BYTES = PackedMatrix.STRIP_ROWS * (long) Float.BYTES;
 
-  private static final long VECTOR = TileLayout.VECTOR_BYTES;
   private static final int LANES = PackedMatrix.STRIP_ROWS;
   private static final int QUADS = 8;
 
@@ -40,65 +40,35 @@ final class TilePanel {
     return strip + (long) (tile / layout.blockTiles()) * layout.blockBytes();
   }
 
-  /** The codes of a tile, as floats: column c at {@code to + c * COLUMN}. */
-  static void codes(TileLayout layout, MemorySegment weights, long tile, float[] panel, int to) {
+  /** The codes of a tile, as floats: column c at {@code to + c * COLUMN_BYTES}. */
+  static void codes(
+      TileLayout layout, MemorySegment weights, long tile, MemorySegment panel, long to) {
     if (layout.codes() instanceof Codes.Table table) {
       tableCodes(table, weights, tile, panel, to);
       return;
     }
+    LowPlane low = layout.low();
+    HighPlane high = layout.high();
     int bias = -layout.codes().value(0);
-    if (layout.low() == LowPlane.NIBBLES && layout.high() == HighPlane.NONE) {
-      nibbles(bias, weights, tile, panel, to);
-    } else {
-      planes(layout.low(), layout.high(), bias, weights, tile, panel, to);
-    }
-  }
-
-  /** A word of 8 nibbles: four columns, and the four that follow 16 columns on. */
-  private static void nibbles(int bias, MemorySegment weights, long tile, float[] panel, int to) {
-    for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-      for (int vector = 0; vector < QUADS / 2; vector++) {
-        IntVector words =
-            IntVector.fromMemorySegment(INTS, weights, tile + vector * VECTOR + lane * 4L, ORDER);
-        int out = to + 4 * vector * COLUMN + lane;
-        column(words, 0, 15, bias, panel, out);
-        column(words, 8, 15, bias, panel, out + COLUMN);
-        column(words, 16, 15, bias, panel, out + 2 * COLUMN);
-        column(words, 24, 15, bias, panel, out + 3 * COLUMN);
-        out += QUADS / 2 * 4 * COLUMN;
-        column(words, 4, 15, bias, panel, out);
-        column(words, 12, 15, bias, panel, out + COLUMN);
-        column(words, 20, 15, bias, panel, out + 2 * COLUMN);
-        column(words, 28, 15, bias, panel, out + 3 * COLUMN);
-      }
-    }
-  }
-
-  private static void planes(
-      LowPlane low,
-      HighPlane high,
-      int bias,
-      MemorySegment weights,
-      long tile,
-      float[] panel,
-      int to) {
     int up = low.bits();
     for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
       long at = tile + lane * 4L;
-      // where there is no high plane, its mask leaves nothing of what is read in its place
-      long plane = high == HighPlane.NONE ? at : at + low.vectors() * VECTOR;
-      int out = to + lane;
+      long plane = at + low.vectors() * COLUMN_BYTES;
+      long out = to + lane * 4L;
       for (int quad = 0; quad < QUADS; quad++) {
+        // where there is no high plane, its mask leaves nothing of what is read in its place
         IntVector words =
-            bits(weights, at + low.vector(quad) * VECTOR, low.shift(quad), low.mask())
+            bits(weights, at + low.vector(quad) * COLUMN_BYTES, low.shift(quad), low.mask())
                 .or(
-                    bits(weights, plane + high.vector(quad) * VECTOR, high.shift(quad), high.mask())
+                    bits(
+                            weights,
+                            (high == HighPlane.NONE ? at : plane)
+                                + high.vector(quad) * COLUMN_BYTES,
+                            high.shift(quad),
+                            high.mask())
                         .lanewise(VectorOperators.LSHL, up));
-        column(words, 0, 255, bias, panel, out);
-        column(words, 8, 255, bias, panel, out + COLUMN);
-        column(words, 16, 255, bias, panel, out + 2 * COLUMN);
-        column(words, 24, 255, bias, panel, out + 3 * COLUMN);
-        out += 4 * COLUMN;
+        spread(words, bias, panel, out);
+        out += 4 * COLUMN_BYTES;
       }
     }
   }
@@ -109,29 +79,34 @@ final class TilePanel {
         .and(mask);
   }
 
-  private static void column(
-      IntVector words, int shift, int mask, int bias, float[] panel, int to) {
-    IntVector code = words.lanewise(VectorOperators.LSHR, shift).and(mask).sub(bias);
-    ((FloatVector) code.convert(VectorOperators.I2F, 0)).intoArray(panel, to);
+  /** Words of a byte for each of four columns become these columns. */
+  private static void spread(IntVector words, int bias, MemorySegment panel, long to) {
+    for (int b = 0; b < 4; b++) {
+      IntVector code = words.lanewise(VectorOperators.LSHR, 8 * b).and(255).sub(bias);
+      ((FloatVector) code.convert(VectorOperators.I2F, 0))
+          .intoMemorySegment(panel, to + b * COLUMN_BYTES, ORDER);
+    }
   }
 
   /** Nibbles that are places in a table of 16. */
   private static void tableCodes(
-      Codes.Table table, MemorySegment weights, long tile, float[] panel, int to) {
+      Codes.Table table, MemorySegment weights, long tile, MemorySegment panel, long to) {
     int[] values = table.ints();
     for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
       for (int vector = 0; vector < 4; vector++) {
         IntVector words =
-            IntVector.fromMemorySegment(INTS, weights, tile + vector * VECTOR + lane * 4L, ORDER);
+            IntVector.fromMemorySegment(
+                INTS, weights, tile + vector * COLUMN_BYTES + lane * 4L, ORDER);
         for (int nibble = 0; nibble < 8; nibble++) {
           int column = 4 * vector + nibble / 2 + nibble % 2 * 16;
           IntVector places = words.lanewise(VectorOperators.LSHR, 4 * nibble).and(15);
-          int out = to + column * COLUMN + lane;
+          long out = to + column * COLUMN_BYTES + lane * 4L;
           if (Lanes.COUNT == 16) {
             IntVector entries = places.selectFrom(IntVector.fromArray(INTS, values, 0));
-            ((FloatVector) entries.convert(VectorOperators.I2F, 0)).intoArray(panel, out);
+            ((FloatVector) entries.convert(VectorOperators.I2F, 0))
+                .intoMemorySegment(panel, out, ORDER);
           } else {
-            ((FloatVector) places.convert(VectorOperators.I2F, 0)).intoArray(panel, out);
+            places.intoMemorySegment(panel, out, ORDER);
             lookUp(values, panel, out);
           }
         }
@@ -140,29 +115,33 @@ final class TilePanel {
   }
 
   /** Where a table is wider than a vector: one lane after the other. */
-  private static void lookUp(int[] values, float[] panel, int at) {
+  private static void lookUp(int[] values, MemorySegment panel, long at) {
     for (int lane = 0; lane < Lanes.COUNT; lane++) {
-      panel[at + lane] = values[(int) panel[at + lane]];
+      long offset = at + lane * 4L;
+      panel.set(JAVA_FLOAT, offset, values[panel.get(JAVA_INT, offset)]);
     }
   }
 
   /** Codes of a tile become its numbers, in place. */
-  static void toValues(TileLayout layout, float[] panel, int at, int from) {
+  static void toValues(
+      TileLayout layout, MemorySegment panel, long at, MemorySegment s, long from) {
     boolean offsets = layout.scales().hasOffset();
     for (int sub = 0; sub < layout.subBlocks(); sub++) {
       for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-        int scaleAt = from + sub * COLUMN + lane;
-        FloatVector scale = FloatVector.fromArray(FLOATS, panel, scaleAt);
+        long scaleAt = from + sub * COLUMN_BYTES + lane * 4L;
+        FloatVector scale = FloatVector.fromMemorySegment(FLOATS, s, scaleAt, ORDER);
         FloatVector offset =
             offsets
-                ? FloatVector.fromArray(FLOATS, panel, scaleAt + layout.subBlocks() * COLUMN)
+                ? FloatVector.fromMemorySegment(
+                    FLOATS, s, scaleAt + layout.subBlocks() * COLUMN_BYTES, ORDER)
                 : FloatVector.zero(FLOATS);
-        int first = at + sub * layout.subColumns() * COLUMN + lane;
+        long first = at + sub * layout.subColumns() * COLUMN_BYTES + lane * 4L;
         for (int column = 0; column < layout.subColumns(); column++) {
-          int where = first + column * COLUMN;
-          FloatVector product = FloatVector.fromArray(FLOATS, panel, where).mul(scale);
+          long where = first + column * COLUMN_BYTES;
+          FloatVector product =
+              FloatVector.fromMemorySegment(FLOATS, panel, where, ORDER).mul(scale);
           // two roundings, as the file's format defines its numbers
-          (offsets ? product.add(offset) : product).intoArray(panel, where);
+          (offsets ? product.add(offset) : product).intoMemorySegment(panel, where, ORDER);
         }
       }
     }

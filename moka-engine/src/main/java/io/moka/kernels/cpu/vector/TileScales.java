@@ -1,6 +1,7 @@
 package io.moka.kernels.cpu.vector;
 
 import static io.moka.kernels.cpu.vector.Lanes.INTS;
+import static io.moka.kernels.cpu.vector.Lanes.ORDER;
 
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.TileLayout;
@@ -15,9 +16,6 @@ import jdk.incubator.vector.VectorOperators;
  * boxes the vectors of whichever kind it came to last.
  */
 abstract sealed class TileScales {
-  /** Scales and offsets of two sub-blocks. */
-  static final int TILE_FLOATS = 4 * TilePanel.COLUMN;
-
   private static final int LANES = PackedMatrix.STRIP_ROWS;
   private static final TileScales HALF = new Half();
   private static final TileScales HALF_AND_OFFSET = new HalfAndOffset();
@@ -39,119 +37,94 @@ abstract sealed class TileScales {
   }
 
   /**
-   * For each of some tiles the scales of its sub-blocks, then their offsets where the format has
-   * them.
+   * The scales of the sub-blocks, then their offsets where the format has them.
    *
-   * @param layout of the tiles
-   * @param weights memory of the tiles
-   * @param block where the halves of the tiles' super-block lie
-   * @param tile where the first tile begins; the others follow
-   * @param tiles how many, all of one super-block
-   * @param out takes the floats, {@link #TILE_FLOATS} a tile
-   * @param to where they begin
+   * @param layout of the tile
+   * @param weights memory of the tile
+   * @param block where the halves of the tile's super-block lie
+   * @param tile where the tile begins
+   * @param out takes the floats
+   * @param to where they begin, in bytes
    */
-  final void decode(
-      TileLayout layout,
-      MemorySegment weights,
-      long block,
-      long tile,
-      int tiles,
-      float[] out,
-      int to) {
-    long entries = tile + (long) layout.codeVectors() * TileLayout.VECTOR_BYTES;
-    decode(layout.subBlocks(), layout.tileBytes(), weights, block, entries, tiles, out, to);
-  }
-
   abstract void decode(
-      int subBlocks,
-      int tileBytes,
-      MemorySegment weights,
-      long block,
-      long entries,
-      int tiles,
-      float[] out,
-      int to);
+      TileLayout layout, MemorySegment weights, long block, long tile, MemorySegment out, long to);
+
+  private static long entries(TileLayout layout, long tile) {
+    return tile + layout.codeVectors() * TilePanel.COLUMN_BYTES;
+  }
 
   private static final class Half extends TileScales {
     @Override
     void decode(
-        int subBlocks,
-        int tileBytes,
+        TileLayout layout,
         MemorySegment weights,
         long block,
-        long entries,
-        int tiles,
-        float[] out,
-        int to) {
-      halves(weights, entries, tileBytes, tiles, out, to);
+        long tile,
+        MemorySegment out,
+        long to) {
+      halves(weights, entries(layout, tile), out, to);
     }
   }
 
   private static final class HalfAndOffset extends TileScales {
     @Override
     void decode(
-        int subBlocks,
-        int tileBytes,
+        TileLayout layout,
         MemorySegment weights,
         long block,
-        long entries,
-        int tiles,
-        float[] out,
-        int to) {
-      halves(weights, entries, tileBytes, tiles, out, to);
-      int offsets = to + subBlocks * TilePanel.COLUMN;
-      halves(weights, entries + 2L * LANES, tileBytes, tiles, out, offsets);
+        long tile,
+        MemorySegment out,
+        long to) {
+      for (int i = 0; i < 2; i++) {
+        long entry = entries(layout, tile) + 2L * LANES * i;
+        halves(weights, entry, out, to + i * layout.subBlocks() * TilePanel.COLUMN_BYTES);
+      }
     }
   }
 
   private static final class Exponent extends TileScales {
     @Override
     void decode(
-        int subBlocks,
-        int tileBytes,
+        TileLayout layout,
         MemorySegment weights,
         long block,
-        long entries,
-        int tiles,
-        float[] out,
-        int to) {
-      powers(weights, entries, tileBytes, tiles, out, to);
+        long tile,
+        MemorySegment out,
+        long to) {
+      powers(weights, entries(layout, tile), out, to);
     }
   }
 
   private static final class ByteAndOffset extends TileScales {
     @Override
     void decode(
-        int subBlocks,
-        int tileBytes,
+        TileLayout layout,
         MemorySegment weights,
         long block,
-        long entries,
-        int tiles,
-        float[] out,
-        int to) {
-      products(weights, block, 1, entries, 0, 255, tileBytes, tiles, out, to);
-      long second = block + 2L * LANES;
-      int offsets = to + subBlocks * TilePanel.COLUMN;
-      products(weights, second, -1, entries + LANES, 0, 255, tileBytes, tiles, out, offsets);
+        long tile,
+        MemorySegment out,
+        long to) {
+      for (int i = 0; i < 2; i++) {
+        long half = block + 2L * LANES * i;
+        long entry = entries(layout, tile) + (long) LANES * i;
+        long at = to + i * layout.subBlocks() * TilePanel.COLUMN_BYTES;
+        products(weights, half, 1 - 2 * i, entry, 0, 255, out, at);
+      }
     }
   }
 
   private static final class Signed extends TileScales {
     @Override
     void decode(
-        int subBlocks,
-        int tileBytes,
+        TileLayout layout,
         MemorySegment weights,
         long block,
-        long entries,
-        int tiles,
-        float[] out,
-        int to) {
-      for (int sub = 0; sub < subBlocks; sub++) {
-        long own = entries + (long) LANES * sub;
-        int at = to + sub * TilePanel.COLUMN;
-        products(weights, block, 1, own, 0, -1, tileBytes, tiles, out, at);
+        long tile,
+        MemorySegment out,
+        long to) {
+      for (int sub = 0; sub < layout.subBlocks(); sub++) {
+        long entry = entries(layout, tile) + (long) LANES * sub;
+        products(weights, block, 1, entry, 0, -1, out, to + sub * TilePanel.COLUMN_BYTES);
       }
     }
   }
@@ -159,35 +132,26 @@ abstract sealed class TileScales {
   private static final class Nibbles extends TileScales {
     @Override
     void decode(
-        int subBlocks,
-        int tileBytes,
+        TileLayout layout,
         MemorySegment weights,
         long block,
-        long entries,
-        int tiles,
-        float[] out,
-        int to) {
-      for (int i = 0; i < 2 * subBlocks; i++) {
+        long tile,
+        MemorySegment out,
+        long to) {
+      for (int i = 0; i < 2 * layout.subBlocks(); i++) {
         // the scales of all sub-blocks, then their offsets
-        int offset = i / subBlocks;
+        int offset = i / layout.subBlocks();
         long half = block + 2L * LANES * offset;
-        long own = entries + (long) LANES * (i % subBlocks);
-        int at = to + i * TilePanel.COLUMN;
-        products(weights, half, 1 - 2 * offset, own, 4 * offset, 15, tileBytes, tiles, out, at);
+        long entry = entries(layout, tile) + (long) LANES * (i % layout.subBlocks());
+        long at = to + i * TilePanel.COLUMN_BYTES;
+        products(weights, half, 1 - 2 * offset, entry, 4 * offset, 15, out, at);
       }
     }
   }
 
-  // each of these is a loop of its own, so that C2 compiles it alone when it does not inline it
-
-  private static void halves(
-      MemorySegment weights, long entries, int tileBytes, int tiles, float[] out, int to) {
-    for (int tile = 0; tile < tiles; tile++) {
-      for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-        Lanes.halves(weights, entries + lane * 2L).intoArray(out, to + lane);
-      }
-      entries += tileBytes;
-      to += TILE_FLOATS;
+  private static void halves(MemorySegment weights, long halves, MemorySegment out, long to) {
+    for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
+      Lanes.halves(weights, halves + lane * 2L).intoMemorySegment(out, to + lane * 4L, ORDER);
     }
   }
 
@@ -199,39 +163,27 @@ abstract sealed class TileScales {
       long entries,
       int shift,
       int mask,
-      int tileBytes,
-      int tiles,
-      float[] out,
-      int to) {
+      MemorySegment out,
+      long to) {
     for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-      FloatVector half = Lanes.halves(weights, halves + lane * 2L).mul(sign);
-      long at = entries + lane;
-      int into = to + lane;
-      for (int tile = 0; tile < tiles; tile++) {
-        IntVector small = Lanes.bytes(weights, at).lanewise(VectorOperators.ASHR, shift).and(mask);
-        half.mul((FloatVector) small.convert(VectorOperators.I2F, 0)).intoArray(out, into);
-        at += tileBytes;
-        into += TILE_FLOATS;
-      }
+      IntVector small =
+          Lanes.bytes(weights, entries + lane).lanewise(VectorOperators.ASHR, shift).and(mask);
+      Lanes.halves(weights, halves + lane * 2L)
+          .mul((FloatVector) small.convert(VectorOperators.I2F, 0))
+          .mul(sign)
+          .intoMemorySegment(out, to + lane * 4L, ORDER);
     }
   }
 
   /** 2^(e - 128); the two smallest are subnormal. */
-  private static void powers(
-      MemorySegment weights, long entries, int tileBytes, int tiles, float[] out, int to) {
-    for (int tile = 0; tile < tiles; tile++) {
-      for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-        IntVector e = Lanes.bytes(weights, entries + lane).and(255);
-        IntVector normal = e.sub(1).lanewise(VectorOperators.LSHL, 23);
-        IntVector subnormal =
-            IntVector.broadcast(INTS, 0x00200000).lanewise(VectorOperators.LSHL, e);
-        normal
-            .blend(subnormal, e.compare(VectorOperators.LT, 2))
-            .reinterpretAsFloats()
-            .intoArray(out, to + lane);
-      }
-      entries += tileBytes;
-      to += TILE_FLOATS;
+  private static void powers(MemorySegment weights, long entries, MemorySegment out, long to) {
+    for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
+      IntVector e = Lanes.bytes(weights, entries + lane).and(255);
+      IntVector normal = e.sub(1).lanewise(VectorOperators.LSHL, 23);
+      IntVector subnormal = IntVector.broadcast(INTS, 0x00200000).lanewise(VectorOperators.LSHL, e);
+      normal
+          .blend(subnormal, e.compare(VectorOperators.LT, 2))
+          .intoMemorySegment(out, to + lane * 4L, ORDER);
     }
   }
 }

@@ -9,10 +9,12 @@ import io.moka.weights.TileLayout;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
 
-/** The products on the Vector API. A tile holds a block of each of its rows, then the next. */
+/** The products on the Vector API. A tile is no more than its rounded rows, one after the other. */
 public final class VectorProducts implements GroupProducts {
   /** Up to as many rows, products in 16-bit lanes are faster than decoding into a panel. */
   private static final int PAIR_ROWS = 2;
+
+  private static final int TILE_ROWS = 16;
 
   private final Activations activations;
 
@@ -37,7 +39,7 @@ public final class VectorProducts implements GroupProducts {
 
   @Override
   public int tileRows() {
-    return PanelProduct.TILE_ROWS;
+    return TILE_ROWS;
   }
 
   @Override
@@ -64,14 +66,14 @@ public final class VectorProducts implements GroupProducts {
     }
     TileLayout layout = format.tiles().orElseThrow();
     boolean pairs = rows <= PAIR_ROWS && PairProduct.serves(layout);
-    long to = at + rows * RoundedRow.bytes(firstColumn) + row * (long) RoundedRow.BLOCK_BYTES;
+    long to = at + row * RoundedRow.bytes(columns) + RoundedRow.bytes(firstColumn);
     for (int i = 0; i < count; i += TileLayout.TILE_COLUMNS) {
       RoundedRow.round(x, from, tiles, to);
       if (pairs) {
         RoundedRow.pair(layout.low(), tiles, to);
       }
       from += TileLayout.TILE_COLUMNS * (long) Float.BYTES;
-      to += rows * (long) RoundedRow.BLOCK_BYTES;
+      to += RoundedRow.BLOCK_BYTES;
     }
   }
 
@@ -103,6 +105,7 @@ public final class VectorProducts implements GroupProducts {
     }
     TileLayout layout = weights.format().tiles().orElseThrow();
     MemorySegment sums = scratch.sums();
+    RowMath.zero(sums, 0, count * PackedMatrix.GROUP_ROWS);
     int rowTiles = weights.columns() / TileLayout.TILE_COLUMNS;
     if (count > PAIR_ROWS || !PairProduct.serves(layout)) {
       PanelProduct.multiply(
@@ -116,10 +119,9 @@ public final class VectorProducts implements GroupProducts {
           at,
           count,
           sums,
-          scratch.floats(PanelProduct.SCRATCH));
+          scratch.panel(PanelProduct.SCRATCH_BYTES));
       return;
     }
-    RowMath.zero(sums, 0, count * PackedMatrix.GROUP_ROWS);
     for (int row = 0; row < count; row++) {
       PairProduct.multiply(
           layout,
@@ -129,11 +131,10 @@ public final class VectorProducts implements GroupProducts {
           strips,
           rowTiles,
           tiles,
-          at + row * (long) RoundedRow.BLOCK_BYTES,
-          count * RoundedRow.BLOCK_BYTES,
+          at + row * RoundedRow.bytes(weights.columns()),
           sums,
           row * SUM_BYTES,
-          scratch.floats(PairProduct.SCRATCH));
+          scratch.panel(PairProduct.SCRATCH_BYTES));
     }
   }
 
