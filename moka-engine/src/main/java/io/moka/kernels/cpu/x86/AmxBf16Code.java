@@ -109,13 +109,7 @@ final class AmxBf16Code {
   }
 
   private void function(int lastRows) {
-    assembler.push(Gp.RBP);
-    assembler.move(Gp.RBP, Gp.RSP);
-    for (Gp saved : SAVED) {
-      assembler.push(saved);
-    }
-    assembler.alu(Alu.SUB, Gp.RSP, FRAME_BYTES);
-    assembler.alu(Alu.AND, Gp.RSP, -VECTOR_BYTES);
+    Frame.enter(assembler, SAVED, FRAME_BYTES);
     assembler.store(WEIGHTS_SLOT, Gp.RDI);
     assembler.move(STRIP_BYTES, Gp.RSI);
     assembler.move32(VECTOR_STRIDE, VECTOR_BYTES);
@@ -131,13 +125,7 @@ final class AmxBf16Code {
     fullPanels(new PanelTiles(MAX_ROWS));
     assembler.bind(end);
     assembler.releaseTiles();
-    assembler.address(Gp.RSP, Mem.at(Gp.RBP, -8 * SAVED.length));
-    for (int i = SAVED.length - 1; i >= 0; i--) {
-      assembler.pop(SAVED[i]);
-    }
-    assembler.pop(Gp.RBP);
-    assembler.vzeroupper();
-    assembler.ret();
+    Frame.leave(assembler, SAVED);
   }
 
   /** The panel that brings the group into the cache. */

@@ -160,13 +160,7 @@ final class AmxInt8Code {
   }
 
   private void function() {
-    assembler.push(Gp.RBP);
-    assembler.move(Gp.RBP, Gp.RSP);
-    for (Gp saved : SAVED) {
-      assembler.push(saved);
-    }
-    assembler.alu(Alu.SUB, Gp.RSP, FRAME_BYTES);
-    assembler.alu(Alu.AND, Gp.RSP, -VECTOR_BYTES);
+    Frame.enter(assembler, SAVED, FRAME_BYTES);
     assembler.store(WEIGHTS_SLOT, Gp.RDI);
     assembler.store(STRIP_BYTES_SLOT, Gp.RSI);
     assembler.store(FULL_SLOT, Gp.RDX);
@@ -184,13 +178,7 @@ final class AmxInt8Code {
     assembler.alu(Alu.CMP, TEMPORARY, 0);
     assembler.jump(Condition.NOT_EQUAL, chunks);
     assembler.releaseTiles();
-    assembler.address(Gp.RSP, Mem.at(Gp.RBP, -8 * SAVED.length));
-    for (int i = SAVED.length - 1; i >= 0; i--) {
-      assembler.pop(SAVED[i]);
-    }
-    assembler.pop(Gp.RBP);
-    assembler.vzeroupper();
-    assembler.ret();
+    Frame.leave(assembler, SAVED);
   }
 
   /** Zeros for all sums; LAST_SLOT becomes the beginning of the last panel. */

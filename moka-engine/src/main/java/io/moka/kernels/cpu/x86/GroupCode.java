@@ -136,13 +136,7 @@ abstract class GroupCode {
   }
 
   final void function() {
-    assembler.push(Gp.RBP);
-    assembler.move(Gp.RBP, Gp.RSP);
-    for (Gp saved : SAVED) {
-      assembler.push(saved);
-    }
-    assembler.alu(Alu.SUB, Gp.RSP, FRAME_BYTES);
-    assembler.alu(Alu.AND, Gp.RSP, -64);
+    Frame.enter(assembler, SAVED, FRAME_BYTES);
     assembler.store(BASE_SLOT, Gp.RDI);
     assembler.store(STRIDE_SLOT, Gp.RSI);
     assembler.store(INPUT_SLOT, Gp.RDX);
@@ -155,13 +149,7 @@ abstract class GroupCode {
     } else {
       passes();
     }
-    assembler.address(Gp.RSP, Mem.at(Gp.RBP, -8 * SAVED.length));
-    for (int i = SAVED.length - 1; i >= 0; i--) {
-      assembler.pop(SAVED[i]);
-    }
-    assembler.pop(Gp.RBP);
-    assembler.vzeroupper();
-    assembler.ret();
+    Frame.leave(assembler, SAVED);
   }
 
   private void passes() {
