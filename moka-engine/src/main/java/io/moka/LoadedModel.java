@@ -10,6 +10,7 @@ import io.moka.engine.EngineState;
 import io.moka.engine.Forward;
 import io.moka.engine.FreeMemory;
 import io.moka.engine.StepLoop;
+import io.moka.engine.WarmUp;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
@@ -69,9 +70,12 @@ final class LoadedModel implements AutoCloseable {
     closers.push(kernels::close);
     TransformerOptions how =
         new TransformerOptions(options.moePath(), options.prefuse(), options.forceRandomRouting());
-    Transformer transformer = Transformer.load(checkpoint, kernels, how, options.progress());
-    closers.push(transformer::close);
     kvType = options.kvType().orElse(KvType.F32);
+    Transformer transformer;
+    try (WarmUp _ = WarmUp.start(checkpoint, options.kernels(), options.activations(), kvType)) {
+      transformer = Transformer.load(checkpoint, kernels, how, options.progress());
+    }
+    closers.push(transformer::close);
     plan = CachePlan.of(checkpoint.config(), kvType, options.contextLength(), freeBytes());
     KvCache cache = transformer.newCache(kvType, plan.blocks());
     closers.push(cache::close);

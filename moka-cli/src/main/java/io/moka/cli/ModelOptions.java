@@ -7,6 +7,7 @@ import io.moka.checkpoint.Checkpoint;
 import io.moka.checkpoint.ModelLocator;
 import io.moka.checkpoint.ModelTensors;
 import io.moka.checkpoint.RandomCheckpoint;
+import io.moka.engine.WarmUp;
 import io.moka.kernels.Activations;
 import io.moka.kernels.KernelChoice;
 import io.moka.kernels.KvType;
@@ -167,7 +168,8 @@ final class ModelOptions {
 
   /** As {@link #load(Checkpoint)}, by another path through the experts. */
   OpenModel load(Checkpoint checkpoint, TransformerOptions options) {
-    try (Progress progress = new Progress(environment, "loading")) {
+    try (Progress progress = new Progress(environment, "loading");
+        WarmUp _ = WarmUp.start(checkpoint, kernels, activations, kvType())) {
       return OpenModel.load(checkpoint, kernels.open(threads(), activations), options, progress);
     }
   }

@@ -2,6 +2,7 @@ package io.moka.bench.compare;
 
 import io.moka.checkpoint.Checkpoint;
 import io.moka.engine.Benchmark;
+import io.moka.engine.WarmUp;
 import io.moka.kernels.Activations;
 import io.moka.kernels.KernelChoice;
 import io.moka.kernels.Kernels;
@@ -45,7 +46,7 @@ final class MokaEngine implements TimedEngine {
     // stays open: the model looks embeddings up in it
     Checkpoint checkpoint = Checkpoint.open(file);
     Kernels opened = kernels.open(threads, activations);
-    try {
+    try (WarmUp _ = WarmUp.start(checkpoint, kernels, activations, cache)) {
       Transformer model =
           Transformer.load(checkpoint, opened, TransformerOptions.DEFAULT, share -> {});
       loaded = Optional.of(new Loaded(checkpoint, opened, model, new Benchmark(model, cache)));

@@ -12,9 +12,9 @@ class ReadPatternTest {
     return new CpuFeatures(Set.of(), family, 0x61);
   }
 
-  /** Families of Intel, of Zen 2 and of Zen 5. */
+  /** Families of Intel and of Zen 2. */
   @ParameterizedTest
-  @ValueSource(ints = {0x06, 0x17, 0x1A})
+  @ValueSource(ints = {0x06, 0x17})
   void readsFourPrefetchedStreamsOnMostProcessors(int family) {
     for (int rows = 1; rows <= GroupCode.MAX_ROWS; rows++) {
       ReadPattern four = ReadPattern.FOUR_STREAMS;
@@ -33,6 +33,15 @@ class ReadPatternTest {
       assertThat(floats.strips()).isEqualTo(4);
       assertThat(bytes.aheadBytes() == 0).as("%d rows", rows).isEqualTo(rows <= 2);
       assertThat(floats.aheadBytes() == 0).as("%d rows", rows).isEqualTo(rows <= 2);
+    }
+  }
+
+  @Test
+  void fetchesOneStreamFarAheadOnZen5() {
+    CpuFeatures zen5 = processor(0x1A);
+    for (int rows = 1; rows <= GroupCode.MAX_ROWS; rows++) {
+      assertThat(ReadPattern.ofInt8(zen5, rows)).isEqualTo(new ReadPattern(1, 8192));
+      assertThat(ReadPattern.ofFloats(zen5, rows)).isEqualTo(ReadPattern.FOUR_STREAMS);
     }
   }
 

@@ -1,0 +1,63 @@
+package io.moka.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.moka.checkpoint.RandomCheckpoint;
+import io.moka.kernels.Activations;
+import io.moka.kernels.KernelChoice;
+import io.moka.kernels.KvType;
+import java.time.Duration;
+import java.time.Instant;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The rehearsal of a model that is being loaded. */
+class WarmUpTest {
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "qwen3-30b-a3b:layers=1,experts=128",
+        "qwen3-235b-a22b:layers=1,experts=32",
+        "mixtral-8x7b:layers=1"
+      })
+  void stepsAreTakenUntilItIsClosed(String shape) throws InterruptedException {
+    try (RandomCheckpoint checkpoint = RandomCheckpoint.parse(shape)) {
+      WarmUp warmUp = WarmUp.start(checkpoint, KernelChoice.AUTO, Activations.AUTO, KvType.F16);
+      try (warmUp) {
+        Instant end = Instant.now().plus(Duration.ofMinutes(1));
+        while (warmUp.steps() < 8 && Instant.now().isBefore(end)) {
+          Thread.sleep(10);
+        }
+      }
+      int steps = warmUp.steps();
+      assertThat(steps).isGreaterThanOrEqualTo(8);
+      Thread.sleep(50);
+      assertThat(warmUp.steps()).isEqualTo(steps);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(KvType.class)
+  void itMayBeClosedAtOnce(KvType type) {
+    try (RandomCheckpoint checkpoint = RandomCheckpoint.parse("qwen3-30b-a3b:layers=1")) {
+      WarmUp warmUp = WarmUp.start(checkpoint, KernelChoice.VECTOR, Activations.INT8, type);
+      warmUp.close();
+      warmUp.close();
+      assertThat(warmUp.steps()).isLessThan(3_000);
+    }
+  }
+
+  @Test
+  void aSmallModelNeedsNone() throws InterruptedException {
+    try (RandomCheckpoint checkpoint = RandomCheckpoint.parse("qwen3-30b-a3b:layers=1,experts=8")) {
+      // 0.6 billion of its weights are embedding and head
+      WarmUp warmUp =
+          WarmUp.start(checkpoint, KernelChoice.REFERENCE, Activations.AUTO, KvType.F32);
+      Thread.sleep(50);
+      assertThat(warmUp.steps()).isZero();
+      warmUp.close();
+    }
+  }
+}
