@@ -3,6 +3,7 @@ package io.moka.kernels;
 import io.moka.PlatformException;
 import io.moka.kernels.cpu.vector.VectorKernels;
 import io.moka.kernels.cpu.vector.VectorProducts;
+import io.moka.kernels.cpu.vector.VectorSpans;
 import io.moka.kernels.cpu.x86.InstructionSet;
 import io.moka.kernels.cpu.x86.X86Products;
 import io.moka.kernels.reference.ReferenceKernels;
@@ -105,7 +106,12 @@ public enum KernelChoice {
     InstructionSet most = InstructionSet.limit(System.getenv());
     return switch (X86Products.open(activations, new VectorProducts(activations), most)) {
       case X86Products.Ready(X86Products products) ->
-          new Opened(new VectorKernels(threads, products, products.spans(), products::close));
+          new Opened(
+              new VectorKernels(
+                  threads,
+                  products,
+                  products.spans(new VectorSpans(activations)),
+                  products::close));
       case X86Products.Refused(String reason) -> new NotOpened(reason);
     };
   }

@@ -30,11 +30,13 @@ public interface AllocationContract extends KernelsUnderTest {
     for (int threads : threadCounts()) {
       try (Kernels kernels = open(threads);
           Arena arena = Arena.ofShared();
-          KvCache cache = new KvCache(KvType.F16, 1, 64, 2, 64)) {
+          KvCache halves = new KvCache(KvType.F16, 1, 64, 2, 64);
+          KvCache pairs = new KvCache(KvType.BF16, 1, 64, 2, 64)) {
         Map<String, Runnable> calls = new LinkedHashMap<>();
         rowOperations(kernels, arena, calls);
         products(kernels, arena, calls);
-        attention(kernels, arena, cache, calls);
+        attention(kernels, arena, halves, calls);
+        attention(kernels, arena, pairs, calls);
         Map<String, Long> allocating = new LinkedHashMap<>();
         calls.forEach((what, call) -> {
           long bytes = bytesOnceWarm(call);
@@ -131,8 +133,12 @@ public interface AllocationContract extends KernelsUnderTest {
             return index;
           }
         };
-    calls.put("store", () -> kernels.store(keys, keys, cache, 0, slots, shape, rows));
-    calls.put("attention", () -> kernels.attention(queries, cache, 0, slots, shape, rows, out));
+    calls.put(
+        "store into " + cache.type(),
+        () -> kernels.store(keys, keys, cache, 0, slots, shape, rows));
+    calls.put(
+        "attention over " + cache.type(),
+        () -> kernels.attention(queries, cache, 0, slots, shape, rows, out));
   }
 
   private static long bytesOnceWarm(Runnable call) {

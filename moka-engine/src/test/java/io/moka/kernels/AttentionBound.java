@@ -14,12 +14,23 @@ final class AttentionBound {
   private final int[] positions;
   private final double[][] errors;
 
+  /** Relative error of a query and of a weight: one rounding to float, or one to bf16. */
+  private double inputs;
+
   AttentionBound(TestSequence sequence, KvCache cache, Rows queries, int... positions) {
     this.sequence = sequence;
     this.cache = cache;
     this.queries = queries;
     this.positions = positions;
     this.errors = new double[positions.length][];
+  }
+
+  /** Where queries and weights are rounded to bf16. */
+  static AttentionBound rounded(
+      TestSequence sequence, KvCache cache, Rows queries, int... positions) {
+    AttentionBound bound = new AttentionBound(sequence, cache, queries, positions);
+    bound.inputs = 0x1p-8;
+    return bound;
   }
 
   double at(int row, int column) {
@@ -53,7 +64,8 @@ final class AttentionBound {
       weights[p] = Math.exp(scores[p] - highest);
       relative[p] =
           Math.expm1(2 * scoreError + (16 + 4 * (highest - scores[p])) * ROUNDING)
-              + (count + 8) * ROUNDING;
+              + (count + 8) * ROUNDING
+              + inputs;
       sum += weights[p];
       sumError += weights[p] * relative[p];
     }
@@ -73,7 +85,8 @@ final class AttentionBound {
     Bound[] query = new Bound[headDim];
     for (int i = 0; i < headDim; i++) {
       key[i] = key(head, position, i);
-      query[i] = Bound.exact(queries.get(row, head * headDim + i));
+      double value = queries.get(row, head * headDim + i);
+      query[i] = new Bound(value, inputs * Math.abs(value));
     }
     Bound product = Bound.dot(key, query);
     double root = Math.sqrt(headDim);

@@ -6,6 +6,7 @@ import static io.moka.kernels.TestRows.assertWithin;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.moka.kernels.TestWeights.Experts;
+import io.moka.kernels.reference.ReferenceKernels;
 import io.moka.weights.Activation;
 import io.moka.weights.Bf16Oracle;
 import io.moka.weights.ExpertWeights;
@@ -207,6 +208,43 @@ public interface Bf16Contract extends KernelsUnderTest {
           for (int output = 0; output < 3; output++) {
             // zero times infinity is none either
             assertThat(Float.isFinite(out.get(0, output))).as("%s at %d", bad, column).isFalse();
+          }
+        }
+      }
+    }
+  }
+
+  /** Rounding costs scores and weights no more than 2^-8 of what they are made of. */
+  @Test
+  default void attendsCloseToTheReferenceInBf16() {
+    for (int group : new int[] {1, 3, 8, 9}) {
+      AttentionShape shape = new AttentionShape(2 * group, 2, 48, 600);
+      Dice dice = new Dice("attention in bf16, " + shape);
+      int[] positions = {0, 1, 15, 16, 40, 511, 512, 650, 699};
+      try (Arena arena = Arena.ofShared()) {
+        TestSequence sequence = TestSequence.random(arena, shape, 700, 0, dice);
+        Rows queries = TestRows.random(arena, positions.length, 2 * group * 48, dice);
+        try (KvCache cache = sequence.newCache(KvType.BF16)) {
+          Kernels reference = new ReferenceKernels();
+          sequence.store(reference, arena, cache, 0, 700);
+          Rows expected = sequence.attend(reference, arena, cache, queries, positions);
+          AttentionBound bound = AttentionBound.rounded(sequence, cache, queries, positions);
+          Rows[] first = new Rows[1];
+          for (int threads : threadCounts()) {
+            try (Kernels kernels = openBf16(threads)) {
+              Rows out = sequence.attend(kernels, arena, cache, queries, positions);
+              assertWithin(out, expected, positions.length, bound::at, dice);
+              first[0] = first[0] == null ? out : first[0];
+              assertSameBits(out, first[0], positions.length, dice);
+            }
+          }
+          for (int row = 0; row < positions.length; row++) {
+            try (Kernels kernels = openBf16(1)) {
+              Rows one = TestRows.pick(arena, queries, row);
+              Rows out = sequence.attend(kernels, arena, cache, one, positions[row]);
+              Rows together = TestRows.pick(arena, first[0], row);
+              assertSameBits(out, together, 1, dice);
+            }
           }
         }
       }

@@ -8,6 +8,10 @@ import java.lang.foreign.MemorySegment;
  * of values weighted by probabilities. The Vector API and machine code do them each in their way;
  * both give the same bits.
  *
+ * <p>With {@link io.moka.kernels.Activations#BF16} and a cache of that type, queries and
+ * probabilities are rounded as rows are, and of each pair of columns or positions the odd one is
+ * added first.
+ *
  * <pre>
  * scores: for each block of 16 positions, for each of 8 query heads: 16 floats
  * sums:   for each of 8 query heads: d floats, rounded up to whole vectors of 16

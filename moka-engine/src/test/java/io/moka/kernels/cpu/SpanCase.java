@@ -2,9 +2,11 @@ package io.moka.kernels.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.moka.kernels.Activations;
 import io.moka.kernels.FloatMath;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
+import io.moka.weights.Bf16Oracle;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -47,6 +49,7 @@ final class SpanCase implements AutoCloseable {
   private final SplittableRandom random;
   private final KvCache cache;
   private final int headDim;
+  private final boolean rounds;
   private final int sumsFloats;
   private final Scratch scratch = new Scratch(arena);
   private final MemorySegment queries;
@@ -55,8 +58,9 @@ final class SpanCase implements AutoCloseable {
   private final MemorySegment sums;
   private final float[] sumsBefore;
 
-  SpanCase(KvType type, int headDim) {
+  SpanCase(KvType type, int headDim, Activations activations) {
     this.headDim = headDim;
+    rounds = activations.roundsToBf16(type.format());
     random = new SplittableRandom(headDim);
     cache = new KvCache(type, LAYER + 1, CACHE_BLOCKS, KV_HEADS, headDim);
     sumsFloats = (int) SpanProducts.sumsStride(headDim) / Float.BYTES;
@@ -90,13 +94,16 @@ final class SpanCase implements AutoCloseable {
     return data;
   }
 
-  /** Mostly near one; sometimes a zero of either sign, or subnormal in the type of the cache. */
+  /**
+   * Mostly near one; sometimes a zero of either sign, or subnormal in the type of the cache: where
+   * that is flushed by some, below what counts in queries alone.
+   */
   private float number() {
     float value = (float) random.nextDouble(-1, 1);
     return switch (random.nextInt(24)) {
-      case 0 -> value * 0f;
+      case 0 -> rounds ? 0f : value * 0f;
       case 1 -> Math.scalb(value, -20);
-      case 2 -> Math.scalb(value, -130);
+      case 2 -> rounds ? 0x1p-50f : Math.scalb(value, -130);
       default -> value;
     };
   }
@@ -151,13 +158,23 @@ final class SpanCase implements AutoCloseable {
       int block = blocks[i / BLOCK_FLOATS];
       int head = i % BLOCK_FLOATS / BLOCK;
       float sum = 0;
-      for (int c = 0; c < headDim; c++) {
+      for (int step = 0; step < headDim; step++) {
+        int c = inOrder(step);
         float key = cache.type().format().get(layer, cache.keyOffset(block, KV_HEAD, i % BLOCK, c));
-        sum = Math.fma(query(head, c), key, sum);
+        sum = Math.fma(taken(query(head, c)), key, sum);
       }
       expected[i] = SCALE * sum;
     }
     return expected;
+  }
+
+  /** The odd column of a pair first where inputs are rounded. */
+  private int inOrder(int step) {
+    return rounds ? step ^ 1 : step;
+  }
+
+  private float taken(float input) {
+    return rounds ? Bf16Oracle.round(input) : input;
   }
 
   private float query(int head, int c) {
@@ -213,10 +230,11 @@ final class SpanCase implements AutoCloseable {
       for (int head = 0; head < HEADS; head++) {
         for (int i = 0; i < headDim; i++) {
           float sum = 0;
-          for (int slot = 0; slot < BLOCK; slot++) {
+          for (int step = 0; step < BLOCK; step++) {
+            int slot = inOrder(step);
             float value =
                 cache.type().format().get(layer, cache.valueOffset(blocks[b], KV_HEAD, slot, i));
-            sum = Math.fma(probability(b, head, slot), value, sum);
+            sum = Math.fma(taken(probability(b, head, slot)), value, sum);
           }
           expected[b + 1][head * sumsFloats + i] += sum;
         }

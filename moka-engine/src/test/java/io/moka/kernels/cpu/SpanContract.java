@@ -1,5 +1,6 @@
 package io.moka.kernels.cpu;
 
+import io.moka.kernels.Activations;
 import io.moka.kernels.KvType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -13,16 +14,31 @@ public interface SpanContract {
   /** Odd numbers of pairs and of strips, last strips that are not full, those of real models. */
   int[] HEAD_DIMS = {2, 14, 16, 48, 80, 128};
 
-  /** The products under test. */
-  SpanProducts products();
+  /**
+   * The products under test.
+   *
+   * @param activations how queries and probabilities are taken
+   */
+  SpanProducts products(Activations activations);
 
   /** Every number of heads and blocks, at every order of blocks in memory. */
   @ParameterizedTest
   @EnumSource
   default void scoresAreChainsOverAscendingColumns(KvType type) {
     for (int headDim : HEAD_DIMS) {
-      try (SpanCase oracle = new SpanCase(type, headDim)) {
-        oracle.checkScores(products());
+      try (SpanCase oracle = new SpanCase(type, headDim, Activations.EXACT)) {
+        oracle.checkScores(products(Activations.EXACT));
+      }
+    }
+  }
+
+  /** Odd before even, two roundings for each pair. */
+  @ParameterizedTest
+  @EnumSource
+  default void scoresOfRoundedQueriesAreChainsOverPairs(KvType type) {
+    for (int headDim : HEAD_DIMS) {
+      try (SpanCase oracle = new SpanCase(type, headDim, Activations.BF16)) {
+        oracle.checkScores(products(Activations.BF16));
       }
     }
   }
@@ -32,8 +48,19 @@ public interface SpanContract {
   @EnumSource
   default void sumsAreChainsOverAscendingPositions(KvType type) {
     for (int headDim : HEAD_DIMS) {
-      try (SpanCase oracle = new SpanCase(type, headDim)) {
-        oracle.checkSums(products());
+      try (SpanCase oracle = new SpanCase(type, headDim, Activations.EXACT)) {
+        oracle.checkSums(products(Activations.EXACT));
+      }
+    }
+  }
+
+  /** Odd before even, two roundings for each pair. */
+  @ParameterizedTest
+  @EnumSource
+  default void sumsOfRoundedProbabilitiesAreChainsOverPairs(KvType type) {
+    for (int headDim : HEAD_DIMS) {
+      try (SpanCase oracle = new SpanCase(type, headDim, Activations.BF16)) {
+        oracle.checkSums(products(Activations.BF16));
       }
     }
   }
@@ -41,8 +68,8 @@ public interface SpanContract {
   /** Exponentials, maxima and sums have the bits of plain loops over the scalar function. */
   @Test
   default void softmaxIsThatOfPlainLoops() {
-    try (SpanCase oracle = new SpanCase(KvType.F32, 16)) {
-      oracle.checkSoftmax(products());
+    try (SpanCase oracle = new SpanCase(KvType.F32, 16, Activations.EXACT)) {
+      oracle.checkSoftmax(products(Activations.EXACT));
     }
   }
 }

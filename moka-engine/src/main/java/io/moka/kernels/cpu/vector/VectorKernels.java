@@ -53,7 +53,7 @@ public final class VectorKernels implements Kernels {
    * @param activations how precisely inputs of products are taken
    */
   public VectorKernels(int threads, Activations activations) {
-    this(threads, new VectorProducts(activations), new VectorSpans(), () -> {});
+    this(threads, new VectorProducts(activations), new VectorSpans(activations), () -> {});
   }
 
   /**

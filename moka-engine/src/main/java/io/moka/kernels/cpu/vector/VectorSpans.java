@@ -1,8 +1,10 @@
 package io.moka.kernels.cpu.vector;
 
+import io.moka.kernels.Activations;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.cpu.Scratch;
 import io.moka.kernels.cpu.SpanProducts;
+import io.moka.kernels.cpu.vector.StripProduct.StripFormat;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
@@ -14,8 +16,16 @@ import jdk.incubator.vector.FloatVector;
  * dimensions with the probabilities as rows.
  */
 public final class VectorSpans implements SpanProducts {
-  /** Products without state. */
-  public VectorSpans() {}
+  private final Activations activations;
+
+  /**
+   * Needs nothing of the machine.
+   *
+   * @param activations whether queries and probabilities are rounded
+   */
+  public VectorSpans(Activations activations) {
+    this.activations = activations;
+  }
 
   @Override
   public void scores(
@@ -30,20 +40,22 @@ public final class VectorSpans implements SpanProducts {
       MemorySegment scores,
       long to,
       Scratch scratch) {
+    long headBytes = (long) cache.headDim() * Float.BYTES;
     for (int i = 0; i < heads; i++) {
-      scratch.rows()[i] = from + (long) i * cache.headDim() * Float.BYTES;
+      scratch.rows()[i] = from + i * headBytes;
     }
+    MemorySegment rows = rounded(cache, queries, cache.headDim(), heads, scratch);
     for (int block = 0; block < blocks; ) {
       int strips = equallySpaced(keys, block, blocks);
       long step = strips > 1 ? keys[block + 1] - keys[block] : 0;
-      GroupProduct.multiply(
-          cache.type().format(),
+      multiply(
+          cache,
           cache.layer(layer),
           keys[block],
           step,
           strips,
           cache.headDim(),
-          queries,
+          rows,
           heads,
           scratch);
       for (int s = 0; s < strips; s++) {
@@ -54,6 +66,48 @@ public final class VectorSpans implements SpanProducts {
         }
       }
       block += strips;
+    }
+  }
+
+  /** The rows of the scratch as they are, or rounded in memory of the scratch. */
+  private MemorySegment rounded(
+      KvCache cache, MemorySegment x, int columns, int count, Scratch scratch) {
+    if (!activations.roundsToBf16(cache.type().format())) {
+      return x;
+    }
+    long bytes = Bf16Row.bytes(columns);
+    MemorySegment panel = scratch.panel(count * bytes);
+    for (int i = 0; i < count; i++) {
+      Bf16Row.round(x, scratch.rows()[i], columns, panel, i * bytes);
+      scratch.rows()[i] = i * bytes;
+    }
+    return panel;
+  }
+
+  private void multiply(
+      KvCache cache,
+      MemorySegment data,
+      long strip,
+      long stripBytes,
+      int strips,
+      int columns,
+      MemorySegment rows,
+      int count,
+      Scratch scratch) {
+    WeightFormat format = cache.type().format();
+    if (activations.roundsToBf16(format)) {
+      GroupProduct.multiplyTiles(
+          StripFormat.BF16_SWAPPED,
+          data,
+          strip,
+          stripBytes,
+          strips,
+          columns / 2,
+          rows,
+          count,
+          scratch);
+    } else {
+      GroupProduct.multiply(format, data, strip, stripBytes, strips, columns, rows, count, scratch);
     }
   }
 
@@ -107,19 +161,18 @@ public final class VectorSpans implements SpanProducts {
       int heads,
       MemorySegment sums,
       Scratch scratch) {
-    WeightFormat format = cache.type().format();
     long stripBytes = cache.valueStripBytes();
     long sumsStride = SpanProducts.sumsStride(cache.headDim());
     for (int block = 0; block < blocks; block++) {
       for (int i = 0; i < heads; i++) {
         scratch.rows()[i] = from + (long) block * SCORE_BLOCK_BYTES + (long) i * SCORE_BYTES;
       }
+      MemorySegment rows = rounded(cache, probabilities, BLOCK, heads, scratch);
       for (int first = 0; first < cache.headDim(); first += PackedMatrix.GROUP_ROWS) {
         int width = Math.min(PackedMatrix.GROUP_ROWS, cache.headDim() - first);
         long strip = values[firstBlock + block] + first / BLOCK * stripBytes;
         int strips = Math.ceilDiv(width, BLOCK);
-        GroupProduct.multiply(
-            format, data, strip, stripBytes, strips, BLOCK, probabilities, heads, scratch);
+        multiply(cache, data, strip, stripBytes, strips, BLOCK, rows, heads, scratch);
         for (int i = 0; i < heads; i++) {
           RowMath.add(
               scratch.sums(), i * StripProduct.ROW_BYTES, sums, i * sumsStride + first * 4L, width);

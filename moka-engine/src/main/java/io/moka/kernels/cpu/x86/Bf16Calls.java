@@ -35,7 +35,7 @@ final class Bf16Calls {
   /**
    * Rounds columns of a row into a panel; a last block that is not full gets zeros.
    *
-   * @param functions the functions
+   * @param function {@link Bf16RoundCode}
    * @param x floats
    * @param from where these columns begin in x, in bytes
    * @param firstColumn the first of them, the beginning of a block
@@ -46,7 +46,7 @@ final class Bf16Calls {
    * @param rows rows of the panel
    */
   static void round(
-      Bf16Functions functions,
+      MemorySegment function,
       MemorySegment x,
       long from,
       int firstColumn,
@@ -68,7 +68,7 @@ final class Bf16Calls {
     long to = Int8Calls.address(Int8Calls.writable(panel), at, bytes) + first;
     if (blocks > 0) {
       try {
-        ROUND.invokeExact(functions.round(), floats, to, stride, (long) blocks);
+        ROUND.invokeExact(function, floats, to, stride, (long) blocks);
       } catch (Throwable e) {
         throw Int8Calls.unchecked(e);
       }

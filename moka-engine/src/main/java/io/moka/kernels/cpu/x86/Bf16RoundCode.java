@@ -28,17 +28,23 @@ final class Bf16RoundCode {
 
   private Bf16RoundCode() {}
 
+  /** Rounds 16 floats, by way of two registers. */
+  static void round(Assembler assembler, Mem from, Mem to, Vec x, Vec size) {
+    assembler.emit(Op.VMOVUPS, x, from);
+    assembler.emit(Op.VPANDD, size, x, Constant.all(0x7FFFFFFF));
+    assembler.compare(
+        Op.VCMPPS, LARGE_ENOUGH, size, Constant.all(Activations.LEAST_BF16), NOT_LESS);
+    assembler.emit(Op.VCVTNEPS2BF16, x.as(256).zeroing(LARGE_ENOUGH), x);
+    assembler.emit(Op.VMOVDQU32_STORE, to, x.as(256));
+  }
+
+  /** Writes the function. */
   static void emit(Assembler assembler) {
     Label block = assembler.here();
     for (int half = 0; half < 2; half++) {
-      Vec x = Vec.zmm(2 * half);
-      Vec size = Vec.zmm(2 * half + 1);
-      assembler.emit(Op.VMOVUPS, x, Mem.at(X, half * VECTOR_BYTES));
-      assembler.emit(Op.VPANDD, size, x, Constant.all(0x7FFFFFFF));
-      assembler.compare(
-          Op.VCMPPS, LARGE_ENOUGH, size, Constant.all(Activations.LEAST_BF16), NOT_LESS);
-      assembler.emit(Op.VCVTNEPS2BF16, x.as(256).zeroing(LARGE_ENOUGH), x);
-      assembler.emit(Op.VMOVDQU32_STORE, Mem.at(RECORDS, half * VECTOR_BYTES / 2), x.as(256));
+      Mem from = Mem.at(X, half * VECTOR_BYTES);
+      Mem to = Mem.at(RECORDS, half * VECTOR_BYTES / 2);
+      round(assembler, from, to, Vec.zmm(2 * half), Vec.zmm(2 * half + 1));
     }
     assembler.alu(Alu.ADD, X, 2 * VECTOR_BYTES);
     assembler.alu(Alu.ADD, RECORDS, STRIDE);

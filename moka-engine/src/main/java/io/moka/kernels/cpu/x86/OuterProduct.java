@@ -4,7 +4,8 @@ import io.moka.weights.WeightFormat;
 
 /**
  * A column of some vectors of weights times one number of each row: {@code sum[v][row] = fma(w[v],
- * x[row], sum[v][row])}, and which registers that takes.
+ * x[row], sum[v][row])}, and which registers that takes. Where the instruction is a dot product, a
+ * pair of columns is taken so.
  *
  * <p>Of 32 registers 16 hold sums; the weights stay, the numbers of the rows pass by. Of 16 there
  * are 12 for sums: whichever are fewer stay, the others pass by.
@@ -13,6 +14,7 @@ final class OuterProduct {
   private static final int MOST_PASSING = 4;
 
   private final Assembler assembler;
+  private final Op multiplyAdd;
   private final int rows;
   private final boolean keepsInputs;
   private final Vec[] sums;
@@ -34,7 +36,17 @@ final class OuterProduct {
    * @param vectors of weights; with the rows no more sums than {@link #mostSums}
    */
   OuterProduct(Assembler assembler, int bits, int rows, int vectors) {
+    this(assembler, Op.VFMADD231PS, bits, rows, vectors);
+  }
+
+  /**
+   * As above, with another instruction.
+   *
+   * @param multiplyAdd adds products of its second and third operand to its first
+   */
+  OuterProduct(Assembler assembler, Op multiplyAdd, int bits, int rows, int vectors) {
     this.assembler = assembler;
+    this.multiplyAdd = multiplyAdd;
     this.rows = rows;
     int registers = bits == 512 ? 32 : 16;
     keepsInputs = bits < 512 && rows <= vectors;
@@ -93,7 +105,7 @@ final class OuterProduct {
       (keepsInputs ? weights : inputs).load(j, other);
       for (int i = 0; i < kept.length; i++) {
         Vec sum = keepsInputs ? sum(j, i) : sum(i, j);
-        assembler.emit(Op.VFMADD231PS, sum, kept[i], other);
+        assembler.emit(multiplyAdd, sum, kept[i], other);
       }
     }
   }

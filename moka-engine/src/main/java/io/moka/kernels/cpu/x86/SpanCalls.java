@@ -30,6 +30,12 @@ final class SpanCalls {
     return (blocks + SPARE_ENTRIES) * WORD.byteSize();
   }
 
+  /** Bytes that scores need for their table and, where they are rounded, the query heads. */
+  static long scoresBytes(SpanFunctions functions, int headDim, int blocks, int heads) {
+    long rounded = functions.round().isPresent() ? heads * Bf16Calls.panelBytes(headDim, 1) : 0;
+    return tableBytes(blocks) + rounded;
+  }
+
   /**
    * Scores of some blocks, as {@link SpanProducts#scores} says; those of one block more may be
    * overwritten.
@@ -45,7 +51,7 @@ final class SpanCalls {
    * @param scale what sums are multiplied by
    * @param scores takes the result
    * @param to where it begins, in bytes
-   * @param table memory of this thread, {@link #tableBytes}
+   * @param table memory of this thread, {@link #scoresBytes}
    */
   static void scores(
       SpanFunctions functions,
@@ -74,6 +80,12 @@ final class SpanCalls {
     long pairs = even / 2;
     long headBytes = (long) cache.headDim() * Float.BYTES;
     long q = Int8Calls.address(queries, from, heads * headBytes);
+    if (functions.round().isPresent()) {
+      long at = tableBytes(blocks);
+      headBytes = Bf16Calls.panelBytes(cache.headDim(), 1);
+      q = Int8Calls.address(table, at, heads * headBytes);
+      round(functions.round().get(), queries, from, cache.headDim(), heads, table, at);
+    }
     long out =
         Int8Calls.address(
             Int8Calls.writable(scores), to, 2 * pairs * SpanProducts.SCORE_BLOCK_BYTES);
@@ -91,6 +103,25 @@ final class SpanCalls {
           bits);
     } catch (Throwable e) {
       throw Int8Calls.unchecked(e);
+    }
+  }
+
+  /** Each head becomes a panel of one row; whole ones lie as if they were one row. */
+  private static void round(
+      MemorySegment function,
+      MemorySegment queries,
+      long from,
+      int headDim,
+      int heads,
+      MemorySegment panels,
+      long at) {
+    long panel = Bf16Calls.panelBytes(headDim, 1);
+    boolean whole = panel == headDim * (long) Short.BYTES;
+    int count = whole ? heads * headDim : headDim;
+    for (int done = 0; done < heads * headDim; done += count) {
+      long to = at + done / headDim * panel;
+      Bf16Calls.round(
+          function, queries, from + done * (long) Float.BYTES, 0, count, panels, to, 0, 1);
     }
   }
 

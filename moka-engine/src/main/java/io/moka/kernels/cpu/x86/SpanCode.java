@@ -11,13 +11,14 @@ import io.moka.weights.WeightFormat;
  * The products of attention for 1 to 8 query heads of one key/value head, in AVX-512 or AVX2. Keys
  * and values lie in strips of 16 lanes by pairs of columns; both functions take two strips at a
  * time, one where AVX2 has no registers for two, and its halves one after the other where it has
- * none for one.
+ * none for one. With dot products of bf16 a step takes both columns of a pair; the heads are then
+ * given in bf16, and probabilities are rounded block by block.
  *
  * <pre>
  * void scores(keys, blockPairs, q, qStride, columnPairs, out, scale)
  *   keys        table of i64: where the keys of each block begin, and of two to fetch after them
  *   blockPairs  pairs of blocks
- *   q           the first head's d floats; the others follow at qStride bytes
+ *   q           the first head's d numbers; the others follow at qStride bytes
  *   out         for each block 8 x 16 floats
  *   scale       the bits of a float
  *
@@ -38,12 +39,21 @@ import io.moka.weights.WeightFormat;
  *   sums += new
  * </pre>
  *
+ * <p>By dot products both columns are one step: sum += k.odd * q.odd; sum += k.even * q.even.
+ *
  * <p>The blocks of a head lie apart, each shorter than what the processor's own prefetching needs
  * to start: so each is fetched while the one before is multiplied, line by line.
  */
 final class SpanCode {
   private static final int VECTOR_BYTES = 64;
   private static final int PAIR_FLOATS = 2 * Float.BYTES;
+  private static final int PAIR_BF16 = 2 * Short.BYTES;
+
+  /** Bytes of a head's probabilities of a block in bf16. */
+  private static final int ROUNDED_BYTES = SpanProducts.BLOCK * Short.BYTES;
+
+  /** Room on the stack for those of all heads. */
+  private static final int ROUNDED_ROOM = SpanProducts.MAX_HEADS * ROUNDED_BYTES;
 
   /** The seventh argument: above the return address and the saved registers. */
   private static final Gp[] SAVED = {Gp.RBX, Gp.RBP, Gp.R12, Gp.R13, Gp.R14, Gp.R15};
@@ -71,6 +81,7 @@ final class SpanCode {
 
   private final Assembler assembler;
   private final WeightFormat format;
+  private final boolean dots;
   private final int heads;
   private final int bits;
 
@@ -80,9 +91,10 @@ final class SpanCode {
   /** Vectors of each strip in a pass. */
   private final int parts;
 
-  private SpanCode(Assembler assembler, WeightFormat format, int heads, int bits) {
+  private SpanCode(Assembler assembler, WeightFormat format, boolean dots, int heads, int bits) {
     this.assembler = assembler;
     this.format = format;
+    this.dots = dots;
     this.heads = heads;
     this.bits = bits;
     int most = OuterProduct.mostSums(bits);
@@ -95,25 +107,18 @@ final class SpanCode {
     return 8 * VECTOR_BYTES / bits;
   }
 
-  /**
-   * Writes the function for scores.
-   *
-   * @param bits of its vectors: 512, or 256 for AVX2
-   */
-  static void emitScores(Assembler assembler, WeightFormat format, int heads, int bits) {
-    new SpanCode(assembler, format, heads, bits).scores();
+  /** What emits one of the two functions. */
+  static SpanCode inFloats(Assembler assembler, WeightFormat format, int heads, int bits) {
+    return new SpanCode(assembler, format, false, heads, bits);
   }
 
-  /**
-   * Writes the function for values.
-   *
-   * @param bits of its vectors: 512, or 256 for AVX2
-   */
-  static void emitValues(Assembler assembler, WeightFormat format, int heads, int bits) {
-    new SpanCode(assembler, format, heads, bits).values();
+  /** As above, for BF16 and inputs rounded to it, in AVX-512 BF16. */
+  static SpanCode inDots(Assembler assembler, int heads) {
+    return new SpanCode(assembler, WeightFormat.BF16, true, heads, 512);
   }
 
-  private void scores() {
+  /** Writes the function for scores. */
+  void scores() {
     start();
     assembler.address(THRICE, new Mem(STRIDE, STRIDE, 2, 0, false));
     assembler.address(FOURTH, new Mem(INPUT, STRIDE, 4, 0, false));
@@ -143,16 +148,20 @@ final class SpanCode {
     for (int s = 0; s < strips; s++) {
       prefetch(firstPart, Mem.at(NEXT[s], 0));
     }
-    for (int half = 0; half < 2; half++) {
-      int number = half * Float.BYTES;
-      add(product, firstPart, half, (i, to) -> broadcast(head(INPUT, i, number), to));
+    if (dots) {
+      addPair(product, 0, (i, to) -> broadcast(head(INPUT, i, 0), to));
+    } else {
+      for (int half = 0; half < 2; half++) {
+        int number = half * Float.BYTES;
+        add(product, firstPart, half, (i, to) -> broadcast(head(INPUT, i, number), to));
+      }
     }
     for (int s = 0; s < strips; s++) {
       assembler.alu(Alu.ADD, STRIP[s], PackedMatrix.pairBytes(format));
       assembler.alu(Alu.ADD, NEXT[s], PackedMatrix.pairBytes(format));
     }
-    assembler.alu(Alu.ADD, INPUT, PAIR_FLOATS);
-    assembler.alu(Alu.ADD, FOURTH, PAIR_FLOATS);
+    assembler.alu(Alu.ADD, INPUT, dots ? PAIR_BF16 : PAIR_FLOATS);
+    assembler.alu(Alu.ADD, FOURTH, dots ? PAIR_BF16 : PAIR_FLOATS);
     assembler.alu(Alu.SUB, LOOP, 1);
     assembler.jump(Condition.NOT_EQUAL, pair);
     Vec scale = product.free();
@@ -182,10 +191,14 @@ final class SpanCode {
 
   private static final Gp STRIPS = Gp.RBP;
 
-  private void values() {
+  /** Writes the function for values. */
+  void values() {
     start();
     assembler.move(STRIPS, STRIDE);
     assembler.load(STRIDE, LAST_ARGUMENT);
+    if (dots) {
+      assembler.alu(Alu.SUB, Gp.RSP, ROUNDED_ROOM);
+    }
     assembler.address(THRICE, new Mem(STRIDE, STRIDE, 2, 0, false));
     Label next = assembler.here();
     assembler.load(STRIP[0], Mem.at(TABLE, 0));
@@ -193,6 +206,9 @@ final class SpanCode {
     assembler.alu(Alu.SUB, TO_NEXT, STRIP[0]);
     assembler.move(BLOCK_OUT, OUT);
     assembler.move(STRIPS_LEFT, STRIPS);
+    if (dots) {
+      roundProbabilities();
+    }
     if (strips == MOST_STRIPS) {
       Label one = new Label();
       Label done = new Label();
@@ -217,7 +233,24 @@ final class SpanCode {
     assembler.alu(Alu.ADD, INPUT, SpanProducts.SCORE_BLOCK_BYTES);
     assembler.alu(Alu.SUB, COUNT, 1);
     assembler.jump(Condition.NOT_EQUAL, next);
+    if (dots) {
+      assembler.alu(Alu.ADD, Gp.RSP, ROUNDED_ROOM);
+    }
     end();
+  }
+
+  /** Those of one block onto the stack. */
+  private void roundProbabilities() {
+    for (int head = 0; head < heads; head++) {
+      Vec p = Vec.zmm(2 * (head % 4));
+      Vec size = Vec.zmm(2 * (head % 4) + 1);
+      Bf16RoundCode.round(
+          assembler,
+          Mem.at(INPUT, head * VECTOR_BYTES),
+          Mem.at(Gp.RSP, head * ROUNDED_BYTES),
+          p,
+          size);
+    }
   }
 
   /** One or two strips of a block's values, from STRIP[0] on, into BLOCK_OUT. */
@@ -240,6 +273,23 @@ final class SpanCode {
     if (count == 2) {
       assembler.address(STRIP[1], Mem.at(STRIP[0], Gp.R8, 0));
     }
+    if (dots) {
+      pairs(product, count);
+    } else {
+      positions(product, count, firstPart);
+    }
+    for (int head = 0; head < heads; head++) {
+      for (int i = 0; i < count * parts; i++) {
+        int at = i / parts * VECTOR_BYTES + (firstPart + i % parts) * bits / 8;
+        Vec sum = product.sum(i, head);
+        assembler.emit(Op.VADDPS, sum, sum, head(BLOCK_OUT, head, at));
+        assembler.emit(Op.VMOVUPS_STORE, head(BLOCK_OUT, head, at), sum);
+      }
+    }
+  }
+
+  /** The positions of a block, one after the other. */
+  private void positions(OuterProduct product, int count, int firstPart) {
     assembler.move32(LOOP, SpanProducts.BLOCK / 2);
     Label pair = assembler.here();
     for (int s = 0; s < count; s++) {
@@ -260,13 +310,23 @@ final class SpanCode {
     assembler.alu(Alu.SUB, LOOP, 1);
     assembler.jump(Condition.NOT_EQUAL, pair);
     assembler.alu(Alu.SUB, INPUT, SpanProducts.BLOCK * Float.BYTES);
-    for (int head = 0; head < heads; head++) {
-      for (int i = 0; i < count * parts; i++) {
-        int at = i / parts * VECTOR_BYTES + (firstPart + i % parts) * bits / 8;
-        Vec sum = product.sum(i, head);
-        assembler.emit(Op.VADDPS, sum, sum, head(BLOCK_OUT, head, at));
-        assembler.emit(Op.VMOVUPS_STORE, head(BLOCK_OUT, head, at), sum);
+  }
+
+  /** The same by dot products: no loop, since the stack pointer stays where it is. */
+  private void pairs(OuterProduct product, int count) {
+    int pairBytes = PackedMatrix.pairBytes(format);
+    for (int pair = 0; pair < SpanProducts.BLOCK / 2; pair++) {
+      int at = pair * PAIR_BF16;
+      for (int s = 0; s < count; s++) {
+        prefetch(0, Mem.at(STRIP[s], TO_NEXT, pair * pairBytes));
       }
+      addPair(
+          product,
+          pair * pairBytes,
+          (i, to) -> broadcast(Mem.at(Gp.RSP, i * ROUNDED_BYTES + at), to));
+    }
+    for (int s = 0; s < count; s++) {
+      assembler.alu(Alu.ADD, STRIP[s], SpanProducts.BLOCK / 2 * pairBytes);
     }
   }
 
@@ -295,8 +355,11 @@ final class SpanCode {
 
   /** The sums of a pass, cleared. */
   private OuterProduct product(int count) {
-    OuterProduct product = new OuterProduct(assembler, bits, heads, count * parts);
-    product.prepare(format);
+    Op multiplyAdd = dots ? Op.VDPBF16PS : Op.VFMADD231PS;
+    OuterProduct product = new OuterProduct(assembler, multiplyAdd, bits, heads, count * parts);
+    if (!dots) {
+      product.prepare(format);
+    }
     product.clear();
     return product;
   }
@@ -313,6 +376,11 @@ final class SpanCode {
 
   private void broadcast(Mem number, Vec to) {
     assembler.emit(Op.VBROADCASTSS, to, number);
+  }
+
+  /** Both columns of a pair of the strips of a pass. */
+  private void addPair(OuterProduct product, int offset, OuterProduct.Loader inputs) {
+    product.add((i, to) -> assembler.emit(Op.VMOVDQU32, to, Mem.at(STRIP[i], offset)), inputs);
   }
 
   /** One column of the strips of a pass. */

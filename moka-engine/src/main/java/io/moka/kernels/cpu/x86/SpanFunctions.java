@@ -3,6 +3,9 @@ package io.moka.kernels.cpu.x86;
 import io.moka.kernels.KvType;
 import io.moka.kernels.cpu.SpanProducts;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.IntFunction;
 
 /**
  * The functions of attention over a cache of one type, for 1 to 8 query heads. Owns their code;
@@ -13,13 +16,15 @@ import java.lang.foreign.MemorySegment;
  * @param scores for each number of heads
  * @param values for each number of heads
  * @param softmax of any number of heads
+ * @param round of queries, where these and probabilities are taken in bf16
  */
 record SpanFunctions(
     KvType type,
     CodeMemory memory,
     MemorySegment[] scores,
     MemorySegment[] values,
-    MemorySegment softmax)
+    MemorySegment softmax,
+    Optional<MemorySegment> round)
     implements AutoCloseable {
   /** Writes and loads the functions for a type, if this processor can run them. */
   static Availability<SpanFunctions> load(KvType type, CpuFeatures features) {
@@ -30,19 +35,51 @@ record SpanFunctions(
     }
     int bits = wide ? 512 : 256;
     Assembler assembler = new Assembler();
+    return load(
+        type,
+        assembler,
+        bits,
+        heads -> SpanCode.inFloats(assembler, type.format(), heads, bits),
+        Optional.empty());
+  }
+
+  /** As above, for a cache of BF16 and queries and probabilities rounded to it. */
+  static Availability<SpanFunctions> loadRounding(CpuFeatures features) {
+    String missing = features.missing(CpuFeatures.BF16_512);
+    if (!missing.isEmpty()) {
+      return new Availability.Unavailable<>("the processor or the system lacks " + missing);
+    }
+    Assembler assembler = new Assembler();
+    return load(
+        KvType.BF16,
+        assembler,
+        512,
+        heads -> SpanCode.inDots(assembler, heads),
+        Optional.of(Bf16RoundCode::emit));
+  }
+
+  private static Availability<SpanFunctions> load(
+      KvType type,
+      Assembler assembler,
+      int bits,
+      IntFunction<SpanCode> code,
+      Optional<Consumer<Assembler>> rounding) {
     int[] scores = new int[SpanProducts.MAX_HEADS];
     int[] values = new int[SpanProducts.MAX_HEADS];
     for (int heads = 1; heads <= SpanProducts.MAX_HEADS; heads++) {
       assembler.align(64);
       scores[heads - 1] = assembler.size();
-      SpanCode.emitScores(assembler, type.format(), heads, bits);
+      code.apply(heads).scores();
       assembler.align(64);
       values[heads - 1] = assembler.size();
-      SpanCode.emitValues(assembler, type.format(), heads, bits);
+      code.apply(heads).values();
     }
     assembler.align(64);
     int softmax = assembler.size();
     SoftmaxCode.emit(assembler, bits);
+    assembler.align(64);
+    int round = assembler.size();
+    rounding.ifPresent(emitter -> emitter.accept(assembler));
     return switch (CodeMemory.load(assembler.toBytes())) {
       case CodeMemory.Refused refused -> new Availability.Unavailable<>(refused.reason());
       case CodeMemory.Loaded(CodeMemory memory) ->
@@ -52,7 +89,8 @@ record SpanFunctions(
                   memory,
                   memory.entries(scores),
                   memory.entries(values),
-                  memory.entry(softmax)));
+                  memory.entry(softmax),
+                  rounding.map(emitted -> memory.entry(round))));
     };
   }
 

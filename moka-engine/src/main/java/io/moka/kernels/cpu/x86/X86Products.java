@@ -133,7 +133,11 @@ public final class X86Products implements GroupProducts, AutoCloseable {
           .ifPresent(products -> tiled.put(WeightFormat.BF16, products));
     }
     for (KvType type : KvType.values()) {
-      spans.put(type, need(SpanFunctions.load(type, features)));
+      if (activations.roundsToBf16(type.format())) {
+        ifThere(SpanFunctions.loadRounding(features)).ifPresent(own -> spans.put(type, own));
+      } else {
+        spans.put(type, need(SpanFunctions.load(type, features)));
+      }
     }
     description = describe(features, tiles);
   }
@@ -171,10 +175,11 @@ public final class X86Products implements GroupProducts, AutoCloseable {
   /**
    * The products of attention.
    *
+   * @param others take the types of caches that have no machine code
    * @return as long as these are open
    */
-  public SpanProducts spans() {
-    return new X86Spans(spans);
+  public SpanProducts spans(SpanProducts others) {
+    return new X86Spans(spans, others);
   }
 
   @Override

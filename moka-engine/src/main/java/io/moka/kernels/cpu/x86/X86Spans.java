@@ -8,17 +8,23 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Map;
 
-/** The products of attention in machine code. */
+/**
+ * The products of attention in machine code; types that have none are left to other products, which
+ * give the same bits.
+ */
 final class X86Spans implements SpanProducts {
   private final Map<KvType, SpanFunctions> functions;
+  private final SpanProducts rest;
 
   /**
    * Products that call some functions.
    *
-   * @param functions for every type; whoever made them closes them
+   * @param functions for F32 and any other types; whoever made them closes them
+   * @param rest takes the other types
    */
-  X86Spans(Map<KvType, SpanFunctions> functions) {
+  X86Spans(Map<KvType, SpanFunctions> functions, SpanProducts rest) {
     this.functions = functions;
+    this.rest = rest;
   }
 
   @Override
@@ -34,8 +40,13 @@ final class X86Spans implements SpanProducts {
       MemorySegment scores,
       long to,
       Scratch scratch) {
+    SpanFunctions own = functions.get(cache.type());
+    if (own == null) {
+      rest.scores(cache, layer, keys, blocks, queries, from, heads, scale, scores, to, scratch);
+      return;
+    }
     SpanCalls.scores(
-        functions.get(cache.type()),
+        own,
         cache,
         cache.layer(layer),
         keys,
@@ -46,7 +57,7 @@ final class X86Spans implements SpanProducts {
         scale,
         scores,
         to,
-        scratch.panel(SpanCalls.tableBytes(blocks)));
+        scratch.panel(SpanCalls.scoresBytes(own, cache.headDim(), blocks, heads)));
   }
 
   @Override
@@ -76,8 +87,14 @@ final class X86Spans implements SpanProducts {
       int heads,
       MemorySegment sums,
       Scratch scratch) {
+    SpanFunctions own = functions.get(cache.type());
+    if (own == null) {
+      rest.addValues(
+          cache, data, values, firstBlock, blocks, probabilities, from, heads, sums, scratch);
+      return;
+    }
     SpanCalls.addValues(
-        functions.get(cache.type()),
+        own,
         cache,
         data,
         values,

@@ -1,8 +1,10 @@
 package io.moka.kernels.cpu.x86;
 
+import io.moka.kernels.Activations;
 import io.moka.kernels.KvType;
 import io.moka.kernels.cpu.SpanContract;
 import io.moka.kernels.cpu.SpanProducts;
+import io.moka.kernels.cpu.vector.VectorSpans;
 import java.util.EnumMap;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
@@ -27,7 +29,12 @@ class Avx2SpansTest implements SpanContract {
   }
 
   @Override
-  public SpanProducts products() {
-    return new X86Spans(FUNCTIONS);
+  public SpanProducts products(Activations activations) {
+    if (activations != Activations.BF16) {
+      return new X86Spans(FUNCTIONS, new VectorSpans(activations));
+    }
+    Map<KvType, SpanFunctions> others = new EnumMap<>(FUNCTIONS);
+    others.remove(KvType.BF16);
+    return new X86Spans(others, new VectorSpans(activations));
   }
 }

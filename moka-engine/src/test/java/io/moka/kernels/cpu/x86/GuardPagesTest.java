@@ -84,6 +84,14 @@ class GuardPagesTest {
     assertThat(ended.output()).contains("1152 products");
   }
 
+  @Test
+  void attentionOfRoundedInputsStaysWithinItsMemory() throws Exception {
+    Bf16CallsTest.functions().close();
+    Ended ended = run(InstructionSet.MOST.name(), "attention-rounded");
+    assertThat(ended.status()).as(ended.output()).isZero();
+    assertThat(ended.output()).contains("1152 products");
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"end", "start"})
   void aByteTooFarWouldEndTheProcess(String side) throws Exception {

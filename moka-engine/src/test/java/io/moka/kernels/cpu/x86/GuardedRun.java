@@ -37,7 +37,9 @@ final class GuardedRun {
             case "rounded" -> bf16(features, atEnd);
             case "parts" -> parts(features, atEnd);
             case "tiles" -> tiles(WeightFormat.valueOf(arguments[2]), features, atEnd);
-            case "attention" -> attention(KvType.valueOf(arguments[2]), features, atEnd);
+            case "attention" ->
+                attention(SpanFunctions.load(KvType.valueOf(arguments[2]), features), atEnd);
+            case "attention-rounded" -> attention(SpanFunctions.loadRounding(features), atEnd);
             default -> products(WeightFormat.valueOf(arguments[1]), features, atEnd);
           };
     }
@@ -72,7 +74,7 @@ final class GuardedRun {
       MemorySegment panel = arena.allocate(Bf16Calls.panelBytes(columns, rows), 4);
       MemorySegment out = arena.allocate(rows * Int8Calls.SUM_BYTES, 4);
       for (int row = 0; row < rows; row++) {
-        Bf16Calls.round(functions, x, 0, 0, columns, panel, 0, row, rows);
+        Bf16Calls.round(functions.round(), x, 0, 0, columns, panel, 0, row, rows);
       }
       long next = weights.address();
       Bf16Calls.product(functions, weights, 0, columns, next, 1, 3, panel, 0, rows, out, 0);
@@ -210,10 +212,9 @@ final class GuardedRun {
     }
   }
 
-  private static int attention(KvType type, CpuFeatures features, boolean atEnd) {
+  private static int attention(Availability<SpanFunctions> loaded, boolean atEnd) {
     int calls = 0;
-    try (SpanFunctions functions =
-        ((Availability.Ready<SpanFunctions>) SpanFunctions.load(type, features)).value()) {
+    try (SpanFunctions functions = ((Availability.Ready<SpanFunctions>) loaded).value()) {
       for (int headDim : HEAD_DIMS) {
         for (int blocks = 1; blocks <= SPAN_BLOCKS; blocks++) {
           for (int heads = 1; heads <= SpanProducts.MAX_HEADS; heads++) {
@@ -238,7 +239,8 @@ final class GuardedRun {
       MemorySegment queries = arena.allocate(heads * headDim * 4L, 4);
       long even = (blocks + 1) / 2 * 2L;
       MemorySegment scores = arena.allocate(even * SpanProducts.SCORE_BLOCK_BYTES, 4);
-      MemorySegment table = arena.allocate(SpanCalls.tableBytes(blocks), 8);
+      MemorySegment table =
+          arena.allocate(SpanCalls.scoresBytes(functions, headDim, blocks, heads), 8);
       long[] offsets = backwards(blocks, bytes);
       SpanCalls.scores(
           functions, cache, keys, offsets, blocks, queries, 0, heads, 1f, scores, 0, table);

@@ -4,16 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.moka.kernels.Activations;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
 import io.moka.kernels.cpu.SpanContract;
 import io.moka.kernels.cpu.SpanProducts;
+import io.moka.kernels.cpu.vector.VectorSpans;
 import io.moka.weights.PackedMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterAll;
@@ -24,10 +28,17 @@ import org.junit.jupiter.api.Test;
 class SpanCallsTest implements SpanContract {
   private static final Map<KvType, SpanFunctions> FUNCTIONS = new EnumMap<>(KvType.class);
 
+  /** Empty where the processor has no dot products of bf16. */
+  private static Optional<SpanFunctions> rounding = Optional.empty();
+
   @BeforeAll
   static void load() {
     for (KvType type : KvType.values()) {
       FUNCTIONS.put(type, functions(type));
+    }
+    if (SpanFunctions.loadRounding(Processor.whole())
+        instanceof Availability.Ready<SpanFunctions>(SpanFunctions loaded)) {
+      rounding = Optional.of(loaded);
     }
   }
 
@@ -35,6 +46,7 @@ class SpanCallsTest implements SpanContract {
   static void close() {
     FUNCTIONS.values().forEach(SpanFunctions::close);
     FUNCTIONS.clear();
+    rounding.ifPresent(SpanFunctions::close);
   }
 
   static SpanFunctions functions(KvType type) {
@@ -42,8 +54,15 @@ class SpanCallsTest implements SpanContract {
   }
 
   @Override
-  public SpanProducts products() {
-    return new X86Spans(FUNCTIONS);
+  public SpanProducts products(Activations activations) {
+    SpanProducts others = new VectorSpans(activations);
+    if (activations != Activations.BF16) {
+      return new X86Spans(FUNCTIONS, others);
+    }
+    Map<KvType, SpanFunctions> functions = new EnumMap<>(FUNCTIONS);
+    functions.remove(KvType.BF16);
+    rounding.ifPresent(own -> functions.put(KvType.BF16, own));
+    return new X86Spans(functions, others);
   }
 
   /** Arguments of a call that is right; each test puts one wrong thing into it. */
@@ -214,6 +233,25 @@ class SpanCallsTest implements SpanContract {
           right.out(less(right.out()), 0)::values,
           right.table(less(right.table()))::values);
       assertRefused(right, Call::values);
+    }
+  }
+
+  @Test
+  void roundedQueriesNeedRoom() {
+    assumeTrue(rounding.isPresent(), "this machine has no dot products of bf16");
+    try (Arena arena = Arena.ofShared();
+        KvCache cache = cache(KvType.BF16)) {
+      long bytes = SpanCalls.scoresBytes(rounding.get(), HEAD_DIM, BLOCKS, HEADS);
+      assertThat(bytes).isEqualTo(SpanCalls.tableBytes(BLOCKS) + HEADS * 64);
+      Call right =
+          scores(arena, cache)
+              .of(rounding.get())
+              .data(cache.layer(0))
+              .offsets(0, 0, 0)
+              .table(arena.allocate(bytes, 8));
+      right.scores();
+      assertOutOfBounds(
+          right.table(less(right.table()))::scores, right.inputs(right.inputs(), 4)::scores);
     }
   }
 

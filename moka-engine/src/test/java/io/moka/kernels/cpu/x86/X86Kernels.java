@@ -6,6 +6,7 @@ import io.moka.kernels.Activations;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.cpu.vector.VectorKernels;
 import io.moka.kernels.cpu.vector.VectorProducts;
+import io.moka.kernels.cpu.vector.VectorSpans;
 
 /** Kernels in machine code that use less than this machine has. */
 public final class X86Kernels {
@@ -21,6 +22,7 @@ public final class X86Kernels {
         X86Products.open(activations, new VectorProducts(activations), features);
     assumeTrue(attempt instanceof X86Products.Ready, attempt.toString());
     X86Products products = ((X86Products.Ready) attempt).products();
-    return new VectorKernels(threads, products, products.spans(), products::close);
+    return new VectorKernels(
+        threads, products, products.spans(new VectorSpans(activations)), products::close);
   }
 }
