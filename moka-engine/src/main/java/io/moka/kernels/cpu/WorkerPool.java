@@ -129,6 +129,8 @@ public final class WorkerPool implements AutoCloseable {
         for (int i = 0; i < count; i++) {
           runPiece(piece + i, worker);
         }
+        // once a run: threads that count every piece wait for each other's writes
+        completed.addAndGet(count);
       }
     }
   }
@@ -138,8 +140,6 @@ public final class WorkerPool implements AutoCloseable {
       job.run(piece, worker);
     } catch (Throwable e) {
       failure = e;
-    } finally {
-      completed.incrementAndGet();
     }
   }
 
