@@ -19,6 +19,7 @@ record Workload(int prompt, int sequences, int context, boolean busy) {
 
   private static final int STEPS = 64;
   private static final int LONG_STEPS = 32;
+  private static final int TRIAL_PROMPT = 4096;
 
   /** Reads {@code decode}, {@code decodex16}, {@code decode@16384}, {@code prefill512}, ... */
   static Workload parse(String name) {
@@ -52,6 +53,11 @@ record Workload(int prompt, int sequences, int context, boolean busy) {
   /** Measured steps of a decode; fewer where one takes long. */
   int steps() {
     return sequences == 1 && context == 0 ? STEPS : LONG_STEPS;
+  }
+
+  /** What shows sooner how to run this: a part of a prompt that takes minutes. */
+  Workload trial() {
+    return prompt > TRIAL_PROMPT ? new Workload(TRIAL_PROMPT, sequences, context, busy) : this;
   }
 
   /** Tokens that one run of an engine counts. */

@@ -33,6 +33,14 @@ class WorkloadTest {
   }
 
   @Test
+  void onlyLongPromptsAreTriedInPart() {
+    assertThat(Workload.parse("prefill16384").trial()).hasToString("prefill4096");
+    for (String name : new String[] {"prefill4096", "decode@16384", "decodex16"}) {
+      assertThat(Workload.parse(name).trial()).hasToString(name);
+    }
+  }
+
+  @Test
   void commandsAreThoseOfTheEngines() {
     assertThat(Workload.parse("decodex16@4096").command(8, true)).isEqualTo("decode 8 16 4096 1");
     assertThat(Workload.parse("prefill512").command(8, false)).isEqualTo("prefill 512 0");
