@@ -19,7 +19,7 @@ final class Chart {
   private static final int TOP = 76;
   private static final int BAR = 13;
   private static final int ROW = 2 * BAR + 14;
-  private static final double MOST = 4.5;
+  private static final double MOST = 5.5;
   private static final String[] COLOURS = {"#7b4b2a", "#c9a27a"};
   private static final List<String> PEERS = List.of("llama.cpp", "ik_llama.cpp");
 
@@ -42,7 +42,9 @@ final class Chart {
     for (String line : Files.readAllLines(Path.of(arguments[0]))) {
       String peer = field(line, "engine");
       if (peer.equals("moka")) {
-        inputs = field(line, "precision").startsWith("bf16 x bf16") ? ", bf16 inputs" : "";
+        String precision = field(line, "precision");
+        inputs = precision.startsWith("bf16 x bf16") ? ", bf16 inputs" : "";
+        inputs += precision.endsWith("cache bf16") ? ", bf16 cache" : "";
       }
       if (!PEERS.contains(peer)) {
         continue;

@@ -199,7 +199,7 @@ class MainTest {
         new Shell().variable("HF_HUB_CACHE", folder.toString()).run("inspect", "org/name"),
         "moka pull org/name");
     Result missing = new Shell().run("run", "nope.gguf", "-p", "x");
-    assertFailure(missing, "nope.gguf: there is no such folder or file");
+    assertFailure(missing, "nope.gguf: there is no such folder or file; moka list names");
     assertThat(missing.err()).doesNotContain("pull");
     assertFailure(new Shell().run(Optional.empty(), "inspect"), "./moka");
     assertFailure(new Shell().run(Optional.of(folder), "inspect"), folder.toString());

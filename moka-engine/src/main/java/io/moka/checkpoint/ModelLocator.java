@@ -65,7 +65,8 @@ public final class ModelLocator {
       return inCache(cache, repository.get(), parsed.get(), model);
     }
     if (isPath(model)) {
-      throw new ModelNotFoundException(model + ": there is no such folder or file");
+      throw new ModelNotFoundException(
+          model + ": there is no such folder or file; moka list names the models of the cache");
     }
     ModelName name =
         parsed.orElseThrow(() ->

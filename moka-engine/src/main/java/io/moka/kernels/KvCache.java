@@ -11,11 +11,13 @@ import java.lang.foreign.ValueLayout;
  * themselves.
  *
  * <pre>
- * layer = blocks
- * block = for each key/value head: keys, then values
- * keys   = one strip: a lane is one of 16 positions, columns are the d dimensions
- * values = ceil(d / 16) strips: a lane is one of 16 dimensions, columns are the 16 positions
+ * layer = for each key/value head: keys of all blocks, then values of all blocks
+ * keys of a block   = one strip: a lane is one of 16 positions, columns are the d dimensions
+ * values of a block = ceil(d / 16) strips: a lane is one of 16 dimensions, columns are the positions
  * </pre>
+ *
+ * <p>So blocks that follow each other are one long run of keys and one of values, which the
+ * processor reads ahead of; where a sequence grew alone, they do.
  *
  * <p>A strip is that of {@link io.moka.weights.PackedMatrix}, so that attention runs on the kernels
  * of the matrix products.
@@ -148,7 +150,7 @@ public final class KvCache implements AutoCloseable {
    * @return bytes
    */
   public long keysOffset(int block, int head) {
-    return block * blockBytes() + head * (keysBytes() + valuesBytes(type, headDim));
+    return head * headBytes() + block * keysBytes();
   }
 
   /**
@@ -159,7 +161,19 @@ public final class KvCache implements AutoCloseable {
    * @return bytes
    */
   public long valuesOffset(int block, int head) {
-    return keysOffset(block, head) + keysBytes();
+    return head * headBytes() + blocks * keysBytes() + block * valuesBytes();
+  }
+
+  /**
+   * Where the values of the block and head lie whose keys begin somewhere.
+   *
+   * @param keys as {@link #keysOffset} says
+   * @return as {@link #valuesOffset} says
+   */
+  public long valuesOfKeys(long keys) {
+    long head = keys / headBytes();
+    long block = (keys - head * headBytes()) / keysBytes();
+    return head * headBytes() + blocks * keysBytes() + block * valuesBytes();
   }
 
   /**
@@ -291,10 +305,22 @@ public final class KvCache implements AutoCloseable {
    * @param to the block to overwrite
    */
   public void copyBlock(int from, int to) {
-    long bytes = blockBytes();
     for (MemorySegment layer : layers) {
-      MemorySegment.copy(layer, from * bytes, layer, to * bytes, bytes);
+      for (int head = 0; head < kvHeads; head++) {
+        MemorySegment.copy(layer, keysOffset(from, head), layer, keysOffset(to, head), keysBytes());
+        MemorySegment.copy(
+            layer, valuesOffset(from, head), layer, valuesOffset(to, head), valuesBytes());
+      }
     }
+  }
+
+  /** Of one head, in all blocks. */
+  private long headBytes() {
+    return blocks * (keysBytes() + valuesBytes());
+  }
+
+  private long valuesBytes() {
+    return valuesBytes(type, headDim);
   }
 
   private long keysBytes() {

@@ -217,7 +217,8 @@ class ModelLocatorTest {
   void whatCanOnlyBeAPathIsNotToBeFetched(String model) {
     assertThatThrownBy(() -> locator.locate(model))
         .isInstanceOf(ModelNotFoundException.class)
-        .hasMessage(model + ": there is no such folder or file");
+        .hasMessage(
+            model + ": there is no such folder or file; moka list names the models of the cache");
   }
 
   @ParameterizedTest

@@ -74,9 +74,10 @@ final class SpanCalls {
       // blocks go in pairs: the last of an odd number is taken twice
       set(table, blocks, get(table, blocks - 1));
     }
-    // the values of the first blocks, which follow their keys, come next
-    set(table, even, get(table, 0) + keysBytes);
-    set(table, even + 1, get(table, 1) + keysBytes);
+    // the values of the first blocks come next
+    long base = data.address();
+    set(table, even, base + cache.valuesOfKeys(keys[0]));
+    set(table, even + 1, base + cache.valuesOfKeys(keys[Math.min(1, blocks - 1)]));
     long pairs = even / 2;
     long headBytes = (long) cache.headDim() * Float.BYTES;
     long q = Int8Calls.address(queries, from, heads * headBytes);
