@@ -18,8 +18,8 @@ import jdk.incubator.vector.FloatVector;
  * acc)}.
  */
 final class PanelProduct {
-  /** Tiles that are decoded at a time; two strips of them take 16 KiB. */
-  private static final int PANEL_TILES = 4;
+  /** Tiles that are decoded at a time; four strips of them take 32 KiB. */
+  private static final int PANEL_TILES = 2;
 
   /** Rows that are multiplied at a time. */
   static final int TILE_ROWS = 8;
@@ -29,12 +29,13 @@ final class PanelProduct {
   private static final int TILE = TileLayout.TILE_COLUMNS * COLUMN;
   private static final int STRIP = PANEL_TILES * TILE;
 
-  private static final int SCALES_AT = 2 * STRIP;
+  private static final int STRIPS = PackedMatrix.GROUP_STRIPS;
+  private static final int SCALES_AT = STRIPS * STRIP;
 
   /** Floats of a row's block. */
   private static final int ROW = RoundedRow.BLOCK_BYTES / Float.BYTES;
 
-  private static final int ROWS_AT = SCALES_AT + 2 * PANEL_TILES * TileScales.TILE_FLOATS;
+  private static final int ROWS_AT = SCALES_AT + STRIPS * PANEL_TILES * TileScales.TILE_FLOATS;
 
   /** Sums of a row with two strips; those of eight rows lie together. */
   private static final int SUMS = 2 * LANES;
@@ -45,7 +46,7 @@ final class PanelProduct {
   /** Where sums go that nobody asked for. */
   private static final int SPARE_AT = SUMS_AT + GroupProducts.MAX_ROWS * PackedMatrix.GROUP_ROWS;
 
-  /** Panel of two strips, their scales, eight rows of inputs, their integers, all sums. */
+  /** Panel of four strips, their scales, eight rows of inputs, their integers, all sums. */
   static final int SCRATCH = SPARE_AT + TILE_ROWS * SUMS;
 
   private PanelProduct() {}
@@ -80,18 +81,15 @@ final class PanelProduct {
       float[] scratch) {
     long rowBytes = (long) tiles * RoundedRow.BLOCK_BYTES;
     Arrays.fill(scratch, SUMS_AT, sumsAt(Math.ceilDiv(count, TILE_ROWS) * TILE_ROWS, 0), 0);
-    for (int pair = 0; pair < strips; pair += 2) {
-      int two = Math.min(2, strips - pair);
-      for (int tile = 0; tile < tiles; tile += PANEL_TILES) {
-        int end = Math.min(tiles, tile + PANEL_TILES);
-        for (int s = 0; s < two; s++) {
-          decode(layout, weights, strip + (pair + s) * stripBytes, tile, end, s, scratch);
-        }
-        for (int row = 0; row < count; row += TILE_ROWS) {
-          int rows = Math.min(TILE_ROWS, count - row);
-          long block = at + row * rowBytes + (long) tile * rows * RoundedRow.BLOCK_BYTES;
-          rows(layout, end - tile, two, x, block, rows, sumsAt(row, pair), scratch);
-        }
+    for (int tile = 0; tile < tiles; tile += PANEL_TILES) {
+      int end = Math.min(tiles, tile + PANEL_TILES);
+      for (int s = 0; s < strips; s++) {
+        decode(layout, weights, strip + s * stripBytes, tile, end, s, scratch);
+      }
+      for (int row = 0; row < count; row += TILE_ROWS) {
+        int rows = Math.min(TILE_ROWS, count - row);
+        long block = at + row * rowBytes + (long) tile * rows * RoundedRow.BLOCK_BYTES;
+        rows(layout, end - tile, strips, x, block, rows, sumsAt(row, 0), scratch);
       }
     }
     for (int row = 0; row < count; row++) {
@@ -161,10 +159,9 @@ final class PanelProduct {
           int w1 = vectorAt(w, tile, sub * columns);
           int s0 = scaleAt(v, tile) + sub * COLUMN;
           int s1 = scaleAt(w, tile) + sub * COLUMN;
-          int out0 = to + v * Lanes.COUNT;
+          int out0 = to + outAt(v);
           int out1 = w > v ? out0 + Lanes.COUNT : SPARE_AT;
-          multiply(scratch, w0, w1, columns, codes, count);
-          fold(scratch, s0, s1, block, out0, out1, count);
+          multiply(scratch, w0, w1, columns, codes, block, count, s0, s1, out0, out1);
           if (offsets) {
             int o0 = s0 + subBlocks * COLUMN;
             int o1 = s1 + subBlocks * COLUMN;
@@ -175,16 +172,33 @@ final class PanelProduct {
     }
   }
 
-  private static void multiply(float[] scratch, int w0, int w1, int columns, int codes, int count) {
-    // missing rows are what was there before; their sums are not read
+  private static void multiply(
+      float[] scratch,
+      int w0,
+      int w1,
+      int columns,
+      int codes,
+      int steps,
+      int count,
+      int s0,
+      int s1,
+      int out0,
+      int out1) {
     if (count > 4 && StripProduct.MANY_REGISTERS) {
-      tile8x2(scratch, w0, w1, columns, codes, INTEGERS_AT);
+      tile8x2(scratch, w0, w1, columns, codes, steps, s0, s1, out0, out1);
       return;
     }
     tile4x2(scratch, w0, w1, columns, codes, INTEGERS_AT);
     if (count > 4) {
       tile4x2(scratch, w0, w1, columns, codes + 4 * ROW, INTEGERS_AT + 4 * SUMS);
     }
+    fold(scratch, s0, s1, steps, out0, out1, count);
+  }
+
+  /** Where the sums of eight rows with vector v lie. */
+  private static int outAt(int v) {
+    int lane = v * Lanes.COUNT;
+    return lane / SUMS * TILE_ROWS * SUMS + lane % SUMS;
   }
 
   /** Where vector v of the panel's strips begins, at a column of a tile. */
@@ -233,7 +247,17 @@ final class PanelProduct {
   }
 
   /** 8 rows by 2 vectors of a sub-block. */
-  private static void tile8x2(float[] scratch, int w0, int w1, int columns, int x, int to) {
+  private static void tile8x2(
+      float[] scratch,
+      int w0,
+      int w1,
+      int columns,
+      int x,
+      int steps,
+      int s0,
+      int s1,
+      int out0,
+      int out1) {
     FloatVector sum00 = FloatVector.zero(FLOATS);
     FloatVector sum01 = FloatVector.zero(FLOATS);
     FloatVector sum10 = FloatVector.zero(FLOATS);
@@ -280,22 +304,64 @@ final class PanelProduct {
       sum70 = code0.fma(value7, sum70);
       sum71 = code1.fma(value7, sum71);
     }
-    sum00.intoArray(scratch, to + 0 * SUMS);
-    sum01.intoArray(scratch, to + 0 * SUMS + Lanes.COUNT);
-    sum10.intoArray(scratch, to + 1 * SUMS);
-    sum11.intoArray(scratch, to + 1 * SUMS + Lanes.COUNT);
-    sum20.intoArray(scratch, to + 2 * SUMS);
-    sum21.intoArray(scratch, to + 2 * SUMS + Lanes.COUNT);
-    sum30.intoArray(scratch, to + 3 * SUMS);
-    sum31.intoArray(scratch, to + 3 * SUMS + Lanes.COUNT);
-    sum40.intoArray(scratch, to + 4 * SUMS);
-    sum41.intoArray(scratch, to + 4 * SUMS + Lanes.COUNT);
-    sum50.intoArray(scratch, to + 5 * SUMS);
-    sum51.intoArray(scratch, to + 5 * SUMS + Lanes.COUNT);
-    sum60.intoArray(scratch, to + 6 * SUMS);
-    sum61.intoArray(scratch, to + 6 * SUMS + Lanes.COUNT);
-    sum70.intoArray(scratch, to + 7 * SUMS);
-    sum71.intoArray(scratch, to + 7 * SUMS + Lanes.COUNT);
+    FloatVector scale0 = FloatVector.fromArray(FLOATS, scratch, s0);
+    FloatVector scale1 = FloatVector.fromArray(FLOATS, scratch, s1);
+    FloatVector step0 = FloatVector.broadcast(FLOATS, scratch[steps + 0 * ROW]);
+    sum00
+        .fma(scale0.mul(step0), FloatVector.fromArray(FLOATS, scratch, out0 + 0 * SUMS))
+        .intoArray(scratch, out0 + 0 * SUMS);
+    sum01
+        .fma(scale1.mul(step0), FloatVector.fromArray(FLOATS, scratch, out1 + 0 * SUMS))
+        .intoArray(scratch, out1 + 0 * SUMS);
+    FloatVector step1 = FloatVector.broadcast(FLOATS, scratch[steps + 1 * ROW]);
+    sum10
+        .fma(scale0.mul(step1), FloatVector.fromArray(FLOATS, scratch, out0 + 1 * SUMS))
+        .intoArray(scratch, out0 + 1 * SUMS);
+    sum11
+        .fma(scale1.mul(step1), FloatVector.fromArray(FLOATS, scratch, out1 + 1 * SUMS))
+        .intoArray(scratch, out1 + 1 * SUMS);
+    FloatVector step2 = FloatVector.broadcast(FLOATS, scratch[steps + 2 * ROW]);
+    sum20
+        .fma(scale0.mul(step2), FloatVector.fromArray(FLOATS, scratch, out0 + 2 * SUMS))
+        .intoArray(scratch, out0 + 2 * SUMS);
+    sum21
+        .fma(scale1.mul(step2), FloatVector.fromArray(FLOATS, scratch, out1 + 2 * SUMS))
+        .intoArray(scratch, out1 + 2 * SUMS);
+    FloatVector step3 = FloatVector.broadcast(FLOATS, scratch[steps + 3 * ROW]);
+    sum30
+        .fma(scale0.mul(step3), FloatVector.fromArray(FLOATS, scratch, out0 + 3 * SUMS))
+        .intoArray(scratch, out0 + 3 * SUMS);
+    sum31
+        .fma(scale1.mul(step3), FloatVector.fromArray(FLOATS, scratch, out1 + 3 * SUMS))
+        .intoArray(scratch, out1 + 3 * SUMS);
+    FloatVector step4 = FloatVector.broadcast(FLOATS, scratch[steps + 4 * ROW]);
+    sum40
+        .fma(scale0.mul(step4), FloatVector.fromArray(FLOATS, scratch, out0 + 4 * SUMS))
+        .intoArray(scratch, out0 + 4 * SUMS);
+    sum41
+        .fma(scale1.mul(step4), FloatVector.fromArray(FLOATS, scratch, out1 + 4 * SUMS))
+        .intoArray(scratch, out1 + 4 * SUMS);
+    FloatVector step5 = FloatVector.broadcast(FLOATS, scratch[steps + 5 * ROW]);
+    sum50
+        .fma(scale0.mul(step5), FloatVector.fromArray(FLOATS, scratch, out0 + 5 * SUMS))
+        .intoArray(scratch, out0 + 5 * SUMS);
+    sum51
+        .fma(scale1.mul(step5), FloatVector.fromArray(FLOATS, scratch, out1 + 5 * SUMS))
+        .intoArray(scratch, out1 + 5 * SUMS);
+    FloatVector step6 = FloatVector.broadcast(FLOATS, scratch[steps + 6 * ROW]);
+    sum60
+        .fma(scale0.mul(step6), FloatVector.fromArray(FLOATS, scratch, out0 + 6 * SUMS))
+        .intoArray(scratch, out0 + 6 * SUMS);
+    sum61
+        .fma(scale1.mul(step6), FloatVector.fromArray(FLOATS, scratch, out1 + 6 * SUMS))
+        .intoArray(scratch, out1 + 6 * SUMS);
+    FloatVector step7 = FloatVector.broadcast(FLOATS, scratch[steps + 7 * ROW]);
+    sum70
+        .fma(scale0.mul(step7), FloatVector.fromArray(FLOATS, scratch, out0 + 7 * SUMS))
+        .intoArray(scratch, out0 + 7 * SUMS);
+    sum71
+        .fma(scale1.mul(step7), FloatVector.fromArray(FLOATS, scratch, out1 + 7 * SUMS))
+        .intoArray(scratch, out1 + 7 * SUMS);
   }
 
   /** 4 rows by 2 vectors of a sub-block. */

@@ -30,6 +30,9 @@ final class TilePanel {
   private static final int LANES = PackedMatrix.STRIP_ROWS;
   private static final int QUADS = 8;
 
+  /** Floats of half a tile. */
+  private static final int HALF = TileLayout.TILE_COLUMNS / 2 * COLUMN;
+
   /** A float whose lower bits count in ones. */
   private static final float WHOLE = 0x1p23f;
 
@@ -67,50 +70,101 @@ final class TilePanel {
 
   /** A word of 8 nibbles: four columns, and the four that follow 16 columns on. */
   private static void nibbles(int bias, MemorySegment weights, long tile, float[] panel, int to) {
+    IntVector whole = IntVector.broadcast(INTS, WHOLE_BITS);
+    IntVector nibble = IntVector.broadcast(INTS, 15);
     FloatVector less = FloatVector.broadcast(FLOATS, WHOLE + bias);
     for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
       int out = to + lane;
       for (int vector = 0; vector < QUADS / 2; vector++) {
         IntVector words =
             IntVector.fromMemorySegment(INTS, weights, tile + vector * VECTOR + lane * 4L, ORDER);
-        for (int b = 0; b < 4; b++) {
-          words
-              .lanewise(VectorOperators.LSHR, 8 * b)
-              .and(15)
-              .or(WHOLE_BITS)
-              .reinterpretAsFloats()
-              .sub(less)
-              .intoArray(panel, out);
-          words
-              .lanewise(VectorOperators.LSHR, 8 * b + 4)
-              .and(15)
-              .or(WHOLE_BITS)
-              .reinterpretAsFloats()
-              .sub(less)
-              .intoArray(panel, out + LANES * COLUMN);
-          out += COLUMN;
-        }
+        words.and(nibble).or(whole).reinterpretAsFloats().sub(less).intoArray(panel, out);
+        words
+            .lanewise(VectorOperators.LSHR, 4)
+            .and(nibble)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + HALF);
+        words
+            .lanewise(VectorOperators.LSHR, 8)
+            .and(nibble)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 1 * COLUMN);
+        words
+            .lanewise(VectorOperators.LSHR, 12)
+            .and(nibble)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 1 * COLUMN + HALF);
+        words
+            .lanewise(VectorOperators.LSHR, 16)
+            .and(nibble)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 2 * COLUMN);
+        words
+            .lanewise(VectorOperators.LSHR, 20)
+            .and(nibble)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 2 * COLUMN + HALF);
+        words
+            .lanewise(VectorOperators.LSHR, 24)
+            .and(nibble)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 3 * COLUMN);
+        words
+            .lanewise(VectorOperators.LSHR, 28)
+            .and(nibble)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 3 * COLUMN + HALF);
+        out += 4 * COLUMN;
       }
     }
   }
 
   private static void bytes(int bias, MemorySegment weights, long tile, float[] panel, int to) {
+    IntVector whole = IntVector.broadcast(INTS, WHOLE_BITS);
+    IntVector code = IntVector.broadcast(INTS, 255);
     FloatVector less = FloatVector.broadcast(FLOATS, WHOLE + bias);
     for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
       int out = to + lane;
       for (int quad = 0; quad < QUADS; quad++) {
         IntVector words =
             IntVector.fromMemorySegment(INTS, weights, tile + quad * VECTOR + lane * 4L, ORDER);
-        for (int b = 0; b < 4; b++) {
-          words
-              .lanewise(VectorOperators.LSHR, 8 * b)
-              .and(255)
-              .or(WHOLE_BITS)
-              .reinterpretAsFloats()
-              .sub(less)
-              .intoArray(panel, out);
-          out += COLUMN;
-        }
+        words.and(code).or(whole).reinterpretAsFloats().sub(less).intoArray(panel, out);
+        words
+            .lanewise(VectorOperators.LSHR, 8)
+            .and(code)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 1 * COLUMN);
+        words
+            .lanewise(VectorOperators.LSHR, 16)
+            .and(code)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 2 * COLUMN);
+        words
+            .lanewise(VectorOperators.LSHR, 24)
+            .and(code)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 3 * COLUMN);
+        out += 4 * COLUMN;
       }
     }
   }
@@ -123,6 +177,8 @@ final class TilePanel {
       long tile,
       float[] panel,
       int to) {
+    IntVector whole = IntVector.broadcast(INTS, WHOLE_BITS);
+    IntVector code = IntVector.broadcast(INTS, 255);
     FloatVector less = FloatVector.broadcast(FLOATS, WHOLE + bias);
     int up = low.bits();
     for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
@@ -141,16 +197,29 @@ final class TilePanel {
                 .lanewise(VectorOperators.LSHR, low.shift(quad))
                 .and(low.mask())
                 .or(above);
-        for (int b = 0; b < 4; b++) {
-          words
-              .lanewise(VectorOperators.LSHR, 8 * b)
-              .and(255)
-              .or(WHOLE_BITS)
-              .reinterpretAsFloats()
-              .sub(less)
-              .intoArray(panel, out);
-          out += COLUMN;
-        }
+        words.and(code).or(whole).reinterpretAsFloats().sub(less).intoArray(panel, out);
+        words
+            .lanewise(VectorOperators.LSHR, 8)
+            .and(code)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 1 * COLUMN);
+        words
+            .lanewise(VectorOperators.LSHR, 16)
+            .and(code)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 2 * COLUMN);
+        words
+            .lanewise(VectorOperators.LSHR, 24)
+            .and(code)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 3 * COLUMN);
+        out += 4 * COLUMN;
       }
     }
   }
