@@ -2,7 +2,6 @@ package io.moka.kernels.cpu.vector;
 
 import static io.moka.kernels.cpu.vector.Lanes.INTS;
 import static io.moka.kernels.cpu.vector.Lanes.ORDER;
-import static io.moka.kernels.cpu.vector.Lanes.SHORTS;
 
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.TileLayout;
@@ -106,7 +105,7 @@ abstract sealed class PairCodes {
   /** 16 * 15 * 127 in each half: all columns of a tile in one sum. */
   private static final class Nibbles extends PairCodes {
     Nibbles() {
-      super(4, RoundedRow.NIBBLE_WORDS);
+      super(4, 0);
     }
 
     @Override
@@ -133,23 +132,80 @@ abstract sealed class PairCodes {
       }
     }
 
-    private void tile(
+    private static void tile(
         MemorySegment weights, long at, int[] x, int pairs, int less, float[] out, int to) {
-      ShortVector sum = ShortVector.zero(SHORTS);
-      for (int turn = 0; turn < turns; turn++) {
-        ShortVector words =
-            IntVector.fromMemorySegment(INTS, weights, at, ORDER).reinterpretAsShorts();
-        ShortVector first = IntVector.broadcast(INTS, x[pairs]).reinterpretAsShorts();
-        ShortVector second = IntVector.broadcast(INTS, x[pairs + 1]).reinterpretAsShorts();
-        ShortVector third = IntVector.broadcast(INTS, x[pairs + 2]).reinterpretAsShorts();
-        ShortVector fourth = IntVector.broadcast(INTS, x[pairs + 3]).reinterpretAsShorts();
-        sum = sum.add(words.mul(first));
-        sum = sum.add(words.lanewise(VectorOperators.LSHR, 4).mul(second));
-        sum = sum.add(words.lanewise(VectorOperators.LSHR, 8).mul(third));
-        sum = sum.add(words.lanewise(VectorOperators.LSHR, 12).mul(fourth));
-        at += vectorBytes;
-        pairs += turnPairs;
-      }
+      ShortVector words0 =
+          IntVector.fromMemorySegment(INTS, weights, at, ORDER).reinterpretAsShorts();
+      ShortVector words1 =
+          IntVector.fromMemorySegment(INTS, weights, at + 1 * VECTOR, ORDER).reinterpretAsShorts();
+      ShortVector words2 =
+          IntVector.fromMemorySegment(INTS, weights, at + 2 * VECTOR, ORDER).reinterpretAsShorts();
+      ShortVector words3 =
+          IntVector.fromMemorySegment(INTS, weights, at + 3 * VECTOR, ORDER).reinterpretAsShorts();
+      ShortVector sum = words0.mul(IntVector.broadcast(INTS, x[pairs]).reinterpretAsShorts());
+      sum =
+          sum.add(
+              words0
+                  .lanewise(VectorOperators.LSHR, 4)
+                  .mul(IntVector.broadcast(INTS, x[pairs + 1]).reinterpretAsShorts()));
+      sum =
+          sum.add(
+              words0
+                  .lanewise(VectorOperators.LSHR, 8)
+                  .mul(IntVector.broadcast(INTS, x[pairs + 2]).reinterpretAsShorts()));
+      sum =
+          sum.add(
+              words0
+                  .lanewise(VectorOperators.LSHR, 12)
+                  .mul(IntVector.broadcast(INTS, x[pairs + 3]).reinterpretAsShorts()));
+      sum = sum.add(words1.mul(IntVector.broadcast(INTS, x[pairs + 4]).reinterpretAsShorts()));
+      sum =
+          sum.add(
+              words1
+                  .lanewise(VectorOperators.LSHR, 4)
+                  .mul(IntVector.broadcast(INTS, x[pairs + 5]).reinterpretAsShorts()));
+      sum =
+          sum.add(
+              words1
+                  .lanewise(VectorOperators.LSHR, 8)
+                  .mul(IntVector.broadcast(INTS, x[pairs + 6]).reinterpretAsShorts()));
+      sum =
+          sum.add(
+              words1
+                  .lanewise(VectorOperators.LSHR, 12)
+                  .mul(IntVector.broadcast(INTS, x[pairs + 7]).reinterpretAsShorts()));
+      sum = sum.add(words2.mul(IntVector.broadcast(INTS, x[pairs + 8]).reinterpretAsShorts()));
+      sum =
+          sum.add(
+              words2
+                  .lanewise(VectorOperators.LSHR, 4)
+                  .mul(IntVector.broadcast(INTS, x[pairs + 9]).reinterpretAsShorts()));
+      sum =
+          sum.add(
+              words2
+                  .lanewise(VectorOperators.LSHR, 8)
+                  .mul(IntVector.broadcast(INTS, x[pairs + 10]).reinterpretAsShorts()));
+      sum =
+          sum.add(
+              words2
+                  .lanewise(VectorOperators.LSHR, 12)
+                  .mul(IntVector.broadcast(INTS, x[pairs + 11]).reinterpretAsShorts()));
+      sum = sum.add(words3.mul(IntVector.broadcast(INTS, x[pairs + 12]).reinterpretAsShorts()));
+      sum =
+          sum.add(
+              words3
+                  .lanewise(VectorOperators.LSHR, 4)
+                  .mul(IntVector.broadcast(INTS, x[pairs + 13]).reinterpretAsShorts()));
+      sum =
+          sum.add(
+              words3
+                  .lanewise(VectorOperators.LSHR, 8)
+                  .mul(IntVector.broadcast(INTS, x[pairs + 14]).reinterpretAsShorts()));
+      sum =
+          sum.add(
+              words3
+                  .lanewise(VectorOperators.LSHR, 12)
+                  .mul(IntVector.broadcast(INTS, x[pairs + 15]).reinterpretAsShorts()));
       IntVector both = sum.reinterpretAsInts();
       IntVector whole =
           both.lanewise(VectorOperators.LSHL, 16)
@@ -285,7 +341,7 @@ abstract sealed class PairCodes {
     }
 
     /** Columns 0 to 15, in the low nibbles, or the others. */
-    private void half(
+    private static void half(
         int less,
         int half,
         MemorySegment weights,
@@ -297,23 +353,57 @@ abstract sealed class PairCodes {
         int to) {
       IntVector sums = IntVector.broadcast(INTS, x[block + PAIR_SUMS + half]);
       ShortVector sum = sums.reinterpretAsShorts().mul((short) less);
+      int shift = 4 * half;
+      int pairs = block + PAIRS + 4 * RoundedRow.QUAD_WORDS * half;
       IntVector above = IntVector.fromMemorySegment(INTS, weights, plane, ORDER);
-      int pairs = block + PAIRS + turns * turnPairs * half;
-      for (int turn = 0; turn < turns; turn++) {
-        ShortVector codes =
-            IntVector.fromMemorySegment(INTS, weights, at, ORDER)
-                .lanewise(VectorOperators.LSHR, 4 * half)
-                .and(0x0F0F0F0F)
-                .or(above.lanewise(VectorOperators.LSHL, 4).and(0x30303030))
-                .reinterpretAsShorts();
-        ShortVector first = IntVector.broadcast(INTS, x[pairs]).reinterpretAsShorts();
-        ShortVector second = IntVector.broadcast(INTS, x[pairs + 1]).reinterpretAsShorts();
-        sum = sum.add(codes.mul(first));
-        sum = sum.add(codes.lanewise(VectorOperators.LSHR, 8).mul(second));
-        above = above.lanewise(VectorOperators.LSHR, 2);
-        at += vectorBytes;
-        pairs += turnPairs;
-      }
+      ShortVector codes0 =
+          IntVector.fromMemorySegment(INTS, weights, at, ORDER)
+              .lanewise(VectorOperators.LSHR, shift)
+              .and(0x0F0F0F0F)
+              .or(above.lanewise(VectorOperators.LSHL, 4).and(0x30303030))
+              .reinterpretAsShorts();
+      sum = sum.add(codes0.mul(IntVector.broadcast(INTS, x[pairs]).reinterpretAsShorts()));
+      sum =
+          sum.add(
+              codes0
+                  .lanewise(VectorOperators.LSHR, 8)
+                  .mul(IntVector.broadcast(INTS, x[pairs + 1]).reinterpretAsShorts()));
+      ShortVector codes1 =
+          IntVector.fromMemorySegment(INTS, weights, at + 1 * VECTOR, ORDER)
+              .lanewise(VectorOperators.LSHR, shift)
+              .and(0x0F0F0F0F)
+              .or(above.lanewise(VectorOperators.LSHL, 2).and(0x30303030))
+              .reinterpretAsShorts();
+      sum = sum.add(codes1.mul(IntVector.broadcast(INTS, x[pairs + 3]).reinterpretAsShorts()));
+      sum =
+          sum.add(
+              codes1
+                  .lanewise(VectorOperators.LSHR, 8)
+                  .mul(IntVector.broadcast(INTS, x[pairs + 4]).reinterpretAsShorts()));
+      ShortVector codes2 =
+          IntVector.fromMemorySegment(INTS, weights, at + 2 * VECTOR, ORDER)
+              .lanewise(VectorOperators.LSHR, shift)
+              .and(0x0F0F0F0F)
+              .or(above.and(0x30303030))
+              .reinterpretAsShorts();
+      sum = sum.add(codes2.mul(IntVector.broadcast(INTS, x[pairs + 6]).reinterpretAsShorts()));
+      sum =
+          sum.add(
+              codes2
+                  .lanewise(VectorOperators.LSHR, 8)
+                  .mul(IntVector.broadcast(INTS, x[pairs + 7]).reinterpretAsShorts()));
+      ShortVector codes3 =
+          IntVector.fromMemorySegment(INTS, weights, at + 3 * VECTOR, ORDER)
+              .lanewise(VectorOperators.LSHR, shift)
+              .and(0x0F0F0F0F)
+              .or(above.lanewise(VectorOperators.LSHR, 2).and(0x30303030))
+              .reinterpretAsShorts();
+      sum = sum.add(codes3.mul(IntVector.broadcast(INTS, x[pairs + 9]).reinterpretAsShorts()));
+      sum =
+          sum.add(
+              codes3
+                  .lanewise(VectorOperators.LSHR, 8)
+                  .mul(IntVector.broadcast(INTS, x[pairs + 10]).reinterpretAsShorts()));
       IntVector both = sum.reinterpretAsInts();
       IntVector whole =
           both.lanewise(VectorOperators.LSHL, 16)
