@@ -26,8 +26,9 @@ import jdk.incubator.vector.VectorOperators;
  * 256 c1}, their products are {@code lane * a0 + (lane >>> 8) * (a1 - 256 a0)}, and nibbles go
  * likewise: {@link RoundedRow} holds these differences.
  *
- * <p>Loops over the vectors of a tile take their steps from fields: where steps are constants, C2
- * moves the checks of bounds ahead of the loop, which costs more than the few turns it has.
+ * <p>The four vectors of a tile follow each other in the code: C2 would check the bounds of a loop
+ * ahead of it, which costs more than so few turns have to do. Loops that remain take their steps
+ * from fields, which the compiler does not know, for the same reason.
  */
 abstract sealed class PairCodes {
   private static final int LANES = PackedMatrix.STRIP_ROWS;
@@ -46,15 +47,15 @@ abstract sealed class PairCodes {
   private static final Optional<PairCodes> SIX_BITS = Optional.of(new SixBits());
   private static final Optional<PairCodes> BYTES = Optional.of(new Bytes());
 
-  /** Steps of a loop over a tile. */
+  /** Turns of a loop over the vectors of a tile; 1 where there is none. */
   final int turns;
 
   final int vectorBytes = TileLayout.VECTOR_BYTES;
-  final int turnPairs;
+  final int quadWords;
 
-  private PairCodes(int turns, int turnPairs) {
+  private PairCodes(int turns) {
     this.turns = turns;
-    this.turnPairs = turnPairs;
+    quadWords = RoundedRow.QUAD_WORDS;
   }
 
   /** The kind of a layout; none for tables. */
@@ -105,7 +106,7 @@ abstract sealed class PairCodes {
   /** 16 * 15 * 127 in each half: all columns of a tile in one sum. */
   private static final class Nibbles extends PairCodes {
     Nibbles() {
-      super(4, 0);
+      super(1);
     }
 
     @Override
@@ -219,7 +220,7 @@ abstract sealed class PairCodes {
   /** Two planes in any places, or one: 8 * 32 * 127 in each half once the middle is taken off. */
   private static final class Planes extends PairCodes {
     Planes() {
-      super(4, RoundedRow.QUAD_WORDS);
+      super(4);
     }
 
     @Override
@@ -276,7 +277,7 @@ abstract sealed class PairCodes {
       int highShift = high.shift(quad);
       int highStep = high.shift(quad + 1) - highShift;
       int up = low.bits();
-      int pairs = block + PAIRS + turns * turnPairs * half;
+      int pairs = block + PAIRS + turns * quadWords * half;
       IntVector sums = IntVector.broadcast(INTS, x[block + PAIR_SUMS + half]);
       ShortVector sum = sums.reinterpretAsShorts().mul((short) less);
       for (int turn = 0; turn < turns; turn++) {
@@ -298,7 +299,7 @@ abstract sealed class PairCodes {
         lowAt += lowStep;
         shift += shiftStep;
         highShift += highStep;
-        pairs += turnPairs;
+        pairs += quadWords;
       }
       IntVector both = sum.reinterpretAsInts();
       IntVector whole =
@@ -312,7 +313,7 @@ abstract sealed class PairCodes {
   /** As {@link Planes} for Q6_K, the head of most files: shifts by constants take half the time. */
   private static final class SixBits extends PairCodes {
     SixBits() {
-      super(4, RoundedRow.QUAD_WORDS);
+      super(1);
     }
 
     @Override
@@ -418,7 +419,7 @@ abstract sealed class PairCodes {
    */
   private static final class Bytes extends PairCodes {
     Bytes() {
-      super(8, RoundedRow.QUAD_WORDS);
+      super(8);
     }
 
     @Override
@@ -462,7 +463,7 @@ abstract sealed class PairCodes {
         all = all.add(both);
         upper = upper.add(both.lanewise(VectorOperators.ASHR, 16));
         at += vectorBytes;
-        pairs += turnPairs;
+        pairs += quadWords;
       }
       IntVector whole = all.sub(upper.lanewise(VectorOperators.LSHL, 16)).add(upper);
       ((FloatVector) whole.convert(VectorOperators.I2F, 0)).intoArray(out, to);

@@ -18,7 +18,7 @@ import jdk.incubator.vector.FloatVector;
  * acc)}.
  */
 final class PanelProduct {
-  /** Tiles that are decoded at a time; four strips of them take 32 KiB. */
+  /** Tiles that are decoded at a time; four strips of them take 16 KiB. */
   private static final int PANEL_TILES = 2;
 
   /** Rows that are multiplied at a time. */
@@ -46,7 +46,10 @@ final class PanelProduct {
   /** Where sums go that nobody asked for. */
   private static final int SPARE_AT = SUMS_AT + GroupProducts.MAX_ROWS * PackedMatrix.GROUP_ROWS;
 
-  /** Panel of four strips, their scales, eight rows of inputs, their integers, all sums. */
+  /**
+   * Panel of four strips, their scales, eight rows of inputs, their integers where registers are
+   * few, all sums.
+   */
   static final int SCRATCH = SPARE_AT + TILE_ROWS * SUMS;
 
   private PanelProduct() {}
