@@ -97,6 +97,38 @@ public interface QuantisedContract extends KernelsUnderTest {
     }
   }
 
+  /** Every code the least or the greatest, or both in turn, and activations of either sign. */
+  @Test
+  default void theLargestSumsAreExact() {
+    int[][] bytes = {{0, 0}, {255, 255}, {128, 128}, {127, 127}, {128, 127}, {255, 0}};
+    try (Arena arena = Arena.ofShared();
+        Kernels kernels = open(1, Activations.INT8)) {
+      for (WeightFormat format : TestWeights.QUANTISED) {
+        int columns = format.blockElements();
+        for (int[] pair : bytes) {
+          PackedMatrix weights = TestWeights.filled(arena, format, 64, columns, pair[0], pair[1]);
+          for (int rows : new int[] {1, 2, 4, 8, 16}) {
+            Rows x = Rows.allocate(arena, rows, columns);
+            for (int row = 0; row < rows; row++) {
+              for (int column = 0; column < columns; column++) {
+                boolean negative = row % 2 == 1 ^ (row % 4 > 1 && column % 2 == 1);
+                x.set(row, column, negative ? -1 : 1);
+              }
+            }
+            Rows out = TestRows.guarded(arena, rows, 64);
+            kernels.matmul(x, weights, MemorySegment.NULL, rows, out);
+            for (int row = 0; row < rows; row++) {
+              float expected = RoundedOracle.dot(weights, 63, TestRows.values(x, row));
+              assertThat(out.get(row, 63))
+                  .as("%s of %d and %d, row %d of %d", format, pair[0], pair[1], row, rows)
+                  .isEqualTo(expected);
+            }
+          }
+        }
+      }
+    }
+  }
+
   @Test
   default void aBlockThatIsNotFiniteGivesNoNumber() {
     Dice dice = new Dice("infinite activations");

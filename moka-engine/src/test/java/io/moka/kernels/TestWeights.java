@@ -57,14 +57,7 @@ final class TestWeights {
     for (long at = 0; at < data.byteSize(); at++) {
       data.set(ValueLayout.JAVA_BYTE, at, (byte) dice.below(256));
     }
-    int[] halves =
-        switch (format) {
-          case Q4_1, Q5_1, Q4_K, Q5_K -> new int[] {0, 2};
-          case Q2_K -> new int[] {80, 82};
-          case Q3_K -> new int[] {108};
-          case Q6_K -> new int[] {208};
-          default -> new int[] {0};
-        };
+    int[] halves = halves(format);
     for (long block = 0; block < data.byteSize(); block += format.blockBytes()) {
       if (format == WeightFormat.MXFP4) {
         int exponent = dice.below(16) == 0 ? dice.below(3) : 118 + dice.below(8);
@@ -79,6 +72,37 @@ final class TestWeights {
         data.set(ValueLayout.JAVA_SHORT_UNALIGNED, block + half, Float.floatToFloat16(scale));
       }
     }
+  }
+
+  /** Where the halves of a block lie, in bytes. */
+  private static int[] halves(WeightFormat format) {
+    return switch (format) {
+      case Q4_1, Q5_1, Q4_K, Q5_K -> new int[] {0, 2};
+      case Q2_K -> new int[] {80, 82};
+      case Q3_K -> new int[] {108};
+      case Q6_K -> new int[] {208};
+      case MXFP4 -> new int[0];
+      default -> new int[] {0};
+    };
+  }
+
+  /** Blocks whose bytes are two in turn, with halves of 1. */
+  static PackedMatrix filled(
+      Arena arena, WeightFormat format, int rows, int columns, int even, int odd) {
+    MemorySegment data = arena.allocate(format.bytes((long) rows * columns));
+    for (long at = 0; at < data.byteSize(); at++) {
+      data.set(ValueLayout.JAVA_BYTE, at, (byte) (at % 2 == 0 ? even : odd));
+    }
+    for (long block = 0; block < data.byteSize(); block += format.blockBytes()) {
+      for (int half : halves(format)) {
+        data.set(ValueLayout.JAVA_SHORT_UNALIGNED, block + half, Float.floatToFloat16(1));
+      }
+      if (format == WeightFormat.MXFP4) {
+        data.set(ValueLayout.JAVA_BYTE, block, (byte) 127);
+      }
+    }
+    return Packer.pack(
+        arena, new Tensor("filled", format, List.of((long) rows, (long) columns), data));
   }
 
   static PackedMatrix matrix(

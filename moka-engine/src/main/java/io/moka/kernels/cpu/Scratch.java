@@ -14,6 +14,8 @@ public final class Scratch {
   private final MemorySegment sums;
   private final Arena arena;
   private MemorySegment panel = MemorySegment.NULL;
+  private float[] floats = new float[0];
+  private int[] ints = new int[0];
 
   /**
    * Takes what every product needs.
@@ -63,5 +65,32 @@ public final class Scratch {
       panel = arena.allocate(bytes, 64);
     }
     return panel;
+  }
+
+  /**
+   * Room for floats on the heap: where vectors go to and fro, C2 checks an array's bounds with two
+   * instructions, and those of a segment, its kind and its life with twenty.
+   *
+   * @param count how many
+   * @return at least as many
+   */
+  public float[] floats(int count) {
+    if (floats.length < count) {
+      floats = new float[count];
+    }
+    return floats;
+  }
+
+  /**
+   * Room for words on the heap, as for {@link #floats}.
+   *
+   * @param count how many
+   * @return at least as many
+   */
+  public int[] ints(int count) {
+    if (ints.length < count) {
+      ints = new int[count];
+    }
+    return ints;
   }
 }

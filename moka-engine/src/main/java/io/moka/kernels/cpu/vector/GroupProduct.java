@@ -7,6 +7,7 @@ import io.moka.weights.PackedMatrix;
 import io.moka.weights.TileLayout;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -20,6 +21,9 @@ final class GroupProduct {
   static final int MAX_ROWS = GroupProducts.MAX_ROWS;
 
   private GroupProduct() {}
+
+  /** Floats of a tile. */
+  private static final int TILE = TileLayout.TILE_COLUMNS * TilePanel.COLUMN;
 
   /**
    * Computes {@code scratch.sums[i][r] = sum over c of x_i[c] w[r][c]}.
@@ -63,9 +67,11 @@ final class GroupProduct {
       default -> {
         TileLayout layout = format.tiles().orElseThrow();
         long panelStrip = PackedMatrix.stripBytes(WeightFormat.F32, columns);
-        MemorySegment panel = scratch.panel(panelStrip * strips + PanelProduct.SCRATCH_BYTES);
+        MemorySegment panel = scratch.panel(panelStrip * strips);
+        float[] values = scratch.floats(TILE + TileScales.TILE_FLOATS);
         for (int s = 0; s < strips; s++) {
-          decodeTiles(layout, weights, strip + s * stripBytes, columns, panel, s * panelStrip);
+          decodeTiles(
+              layout, weights, strip + s * stripBytes, columns, values, panel, s * panelStrip);
         }
         multiplyTiles(StripFormat.F32, panel, 0, panelStrip, strips, pairs, x, count, scratch);
       }
@@ -107,16 +113,17 @@ final class GroupProduct {
       MemorySegment weights,
       long strip,
       int columns,
+      float[] values,
       MemorySegment panel,
       long to) {
-    long scales = panel.byteSize() - PanelProduct.SCRATCH_BYTES;
     for (int tile = 0; tile < columns / TileLayout.TILE_COLUMNS; tile++) {
       long at = TilePanel.tileOffset(layout, strip, tile);
       long block = TilePanel.blockOffset(layout, strip, tile);
-      long out = to + (long) tile * TileLayout.TILE_COLUMNS * TilePanel.COLUMN_BYTES;
-      TilePanel.codes(layout, weights, at, panel, out);
-      TileScales.of(layout).decode(layout, weights, block, at, panel, scales);
-      TilePanel.toValues(layout, panel, out, panel, scales);
+      TilePanel.codes(layout, weights, at, values, 0);
+      TileScales.of(layout).decode(layout, weights, block, at, 1, values, TILE);
+      TilePanel.toValues(layout, values, 0, TILE);
+      long out = to + (long) tile * TILE * Float.BYTES;
+      MemorySegment.copy(values, 0, panel, ValueLayout.JAVA_FLOAT, out, TILE);
     }
   }
 

@@ -2,9 +2,7 @@ package io.moka.kernels.cpu.vector;
 
 import io.moka.kernels.FloatMath;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -27,10 +25,12 @@ final class Lanes {
 
   static final int BYTES = COUNT * Float.BYTES;
 
-  private static final int[] BYTE_SHIFTS = {24, 16, 8, 0};
-  private static final VectorSpecies<Short> HALF_WIDTH =
+  /** As many shorts as there are floats in a vector. */
+  static final VectorSpecies<Short> HALF_WIDTH =
       VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
-  private static final VectorSpecies<Byte> QUARTER_WIDTH =
+
+  /** As many bytes, but no fewer than eight. */
+  static final VectorSpecies<Byte> QUARTER_WIDTH =
       VectorSpecies.of(
           byte.class, VectorShape.forBitSize(Math.max(FLOATS.vectorBitSize() / 4, 64)));
 
@@ -75,38 +75,5 @@ final class Lanes {
   static IntVector shorts(MemorySegment data, long offset) {
     ShortVector narrow = ShortVector.fromMemorySegment(HALF_WIDTH, data, offset, ORDER);
     return (IntVector) narrow.convertShape(VectorOperators.S2I, INTS, 0);
-  }
-
-  /** As many signed bytes as there are lanes. Short, as all here, so that it is always inlined. */
-  static IntVector bytes(MemorySegment data, long offset) {
-    return COUNT >= 8 ? manyBytes(data, offset) : fourBytes(data, offset);
-  }
-
-  private static IntVector manyBytes(MemorySegment data, long offset) {
-    ByteVector narrow = ByteVector.fromMemorySegment(QUARTER_WIDTH, data, offset, ORDER);
-    return (IntVector) narrow.convertShape(VectorOperators.B2I, INTS, 0);
-  }
-
-  /** Four bytes are less than the narrowest vector. */
-  private static IntVector fourBytes(MemorySegment data, long offset) {
-    int word = data.get(ValueLayout.JAVA_INT_UNALIGNED, offset);
-    IntVector shifts = IntVector.fromArray(INTS, BYTE_SHIFTS, 0);
-    return IntVector.broadcast(INTS, word)
-        .lanewise(VectorOperators.LSHL, shifts)
-        .lanewise(VectorOperators.ASHR, 24);
-  }
-
-  /** As many finite binary16 numbers as there are lanes. */
-  static FloatVector halves(MemorySegment data, long offset) {
-    // the exponent is moved down and made good by a product
-    return moved(shorts(data, offset)).mul(0x1p112f);
-  }
-
-  private static FloatVector moved(IntVector halves) {
-    return halves
-        .lanewise(VectorOperators.LSHL, 16)
-        .lanewise(VectorOperators.ASHR, 3)
-        .and(0x8FFFE000)
-        .reinterpretAsFloats();
   }
 }

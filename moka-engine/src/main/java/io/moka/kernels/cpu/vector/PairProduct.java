@@ -2,50 +2,53 @@ package io.moka.kernels.cpu.vector;
 
 import static io.moka.kernels.cpu.vector.Lanes.FLOATS;
 import static io.moka.kernels.cpu.vector.Lanes.INTS;
-import static io.moka.kernels.cpu.vector.Lanes.ORDER;
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 
 import io.moka.kernels.cpu.GroupProducts;
+import io.moka.kernels.cpu.Scratch;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.TileLayout;
-import io.moka.weights.TileLayout.Codes;
-import io.moka.weights.TileLayout.HighPlane;
-import io.moka.weights.TileLayout.LowPlane;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.ShortVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
- * The product of one rounded row with quantised strips in 16-bit lanes, for the formats whose codes
- * need no more than shifts: the nearest that the Vector API has to an integer dot product. A 32-bit
- * lane belongs to a row of weights; its two halves gather columns of their own, at most 16 * 15 *
- * 127 for nibbles and 2 * 128 * 127 for bytes, which 16 bits hold.
+ * The product of a rounded row or two with quantised strips: a run of tiles at a time, {@link
+ * PairCodes} yields the sums of its codes and {@link TileScales} its scales, and {@code acc =
+ * fma(I, scale * da, acc)}. One strip after the other, since one stream is what a core reads
+ * fastest.
  */
 final class PairProduct {
   private static final int LANES = PackedMatrix.STRIP_ROWS;
-  private static final long VECTOR = TileLayout.VECTOR_BYTES;
+  private static final int COLUMN = TilePanel.COLUMN;
 
   /** Tiles whose integers are summed before their scales are applied: a super-block. */
   private static final int RUN_TILES = 8;
 
-  /** Integer sums of a run. */
-  static final long SCRATCH_BYTES = (long) RUN_TILES * GroupProducts.SUM_BYTES;
+  private static final int MOST_SUB_BLOCKS = 2;
+  private static final int SCALES_AT = (RUN_TILES + 1) * MOST_SUB_BLOCKS * PairCodes.SUMS;
+
+  private static final int SUMS_AT = SCALES_AT + RUN_TILES * TileScales.TILE_FLOATS;
+
+  /** Integer sums of a run, its scales, the sums of a row. */
+  private static final int SCRATCH = SUMS_AT + PackedMatrix.GROUP_ROWS;
+
+  /** Words of a row's block. */
+  private static final int BLOCK = RoundedRow.BLOCK_BYTES / Integer.BYTES;
+
+  private static final int SCALE = RoundedRow.SCALE / Float.BYTES;
 
   private PairProduct() {}
 
   /** Whether there is a product in 16-bit lanes for a layout. */
   static boolean serves(TileLayout layout) {
-    return layout.high() == HighPlane.NONE
-        && layout.low() != LowPlane.PAIRS
-        && layout.codes() instanceof Codes.Bias
-        && layout.subBlocks() == 1;
+    return PairCodes.of(layout).isPresent();
   }
 
   /**
-   * Adds the products of one row to its sums.
+   * Multiplies some rows.
    *
    * @param layout of the strips, one that is served
    * @param weights memory of the strips
@@ -53,11 +56,11 @@ final class PairProduct {
    * @param stripBytes bytes from one strip to the next
    * @param strips 1 to 4
    * @param tiles tiles of a strip
-   * @param x memory of the rounded row, with its pairs
-   * @param row where it begins
-   * @param sums 64 floats, begun with zeros
-   * @param to where they begin
-   * @param scratch {@link #SCRATCH_BYTES}
+   * @param x memory of the rounded rows, with their pairs
+   * @param at where they begin: a block of each, then the next
+   * @param count rows
+   * @param sums takes [count, 64]
+   * @param scratch the worker's
    */
   static void multiply(
       TileLayout layout,
@@ -67,267 +70,111 @@ final class PairProduct {
       int strips,
       int tiles,
       MemorySegment x,
-      long row,
+      long at,
+      int count,
       MemorySegment sums,
-      long to,
-      MemorySegment scratch) {
-    int bias = -layout.codes().value(0);
-    for (int tile = 0; tile < tiles; tile += RUN_TILES) {
-      int count = Math.min(RUN_TILES, tiles - tile);
-      long block = TilePanel.blockOffset(layout, strip, tile);
-      long at = TilePanel.tileOffset(layout, strip, tile);
-      int tileBytes = layout.tileBytes();
-      long entries = at + layout.low().vectors() * VECTOR;
-      long rounded = row + (long) tile * RoundedRow.BLOCK_BYTES;
-      // four streams, one a strip
-      if (layout.low() == LowPlane.BYTES) {
-        bytes(weights, at, tileBytes, stripBytes, strips, count, x, rounded, scratch);
+      Scratch scratch) {
+    int words = tiles * count * BLOCK;
+    int[] blocks = scratch.ints(words);
+    MemorySegment.copy(x, JAVA_INT_UNALIGNED, at, blocks, 0, words);
+    float[] floats = scratch.floats(SCRATCH);
+    for (int row = 0; row < count; row++) {
+      Arrays.fill(floats, SUMS_AT, SCRATCH, 0);
+      for (int s = 0; s < strips; s++) {
+        strip(
+            layout,
+            weights,
+            strip + s * stripBytes,
+            tiles,
+            blocks,
+            row * BLOCK,
+            count * BLOCK,
+            floats,
+            SUMS_AT + s * LANES);
+      }
+      MemorySegment.copy(
+          floats,
+          SUMS_AT,
+          sums,
+          JAVA_FLOAT_UNALIGNED,
+          row * GroupProducts.SUM_BYTES,
+          PackedMatrix.GROUP_ROWS);
+    }
+  }
+
+  private static void strip(
+      TileLayout layout,
+      MemorySegment weights,
+      long strip,
+      int tiles,
+      int[] x,
+      int row,
+      int step,
+      float[] scratch,
+      int to) {
+    PairCodes codes = PairCodes.of(layout).orElseThrow();
+    TileScales scales = TileScales.of(layout);
+    int subBlocks = layout.subBlocks();
+    for (int first = 0; first < tiles; first += RUN_TILES) {
+      int count = Math.min(RUN_TILES, tiles - first);
+      long block = TilePanel.blockOffset(layout, strip, first);
+      long tile = TilePanel.tileOffset(layout, strip, first);
+      codes.sum(layout, weights, tile, count, x, row, step, scratch);
+      scales.decode(layout, weights, block, tile, count, scratch, SCALES_AT);
+      if (layout.scales().hasOffset()) {
+        foldWithOffsets(subBlocks, count, x, row, step, scratch, to);
       } else {
-        nibbles(weights, at, tileBytes, stripBytes, strips, count, bias, x, rounded, scratch);
+        fold(subBlocks, count, x, row, step, scratch, to);
       }
-      for (int s = 0; s < strips; s++) {
-        long step = s * stripBytes;
-        long out = to + s * LANES * 4L;
-        switch (layout.scales()) {
-          case HALF ->
-              halves(
-                  weights,
-                  entries + step,
-                  tileBytes,
-                  s,
-                  strips,
-                  count,
-                  x,
-                  rounded,
-                  scratch,
-                  sums,
-                  out);
-          case HALF_AND_OFFSET ->
-              offsets(
-                  weights,
-                  entries + step,
-                  tileBytes,
-                  s,
-                  strips,
-                  count,
-                  x,
-                  rounded,
-                  scratch,
-                  sums,
-                  out);
-          case BYTE_AND_OFFSET ->
-              byteOffsets(
-                  weights,
-                  block + step,
-                  entries + step,
-                  tileBytes,
-                  s,
-                  strips,
-                  count,
-                  x,
-                  rounded,
-                  scratch,
-                  sums,
-                  out);
-          case EXPONENT, SIGNED, NIBBLES -> throw new IllegalArgumentException("" + layout);
-        }
-      }
+      row += count * step;
     }
   }
 
-  /** Sums of (nibble - bias) * a: [tiles, strips, 16] floats. */
-  private static void nibbles(
-      MemorySegment weights,
-      long first,
-      int tileBytes,
-      long stripBytes,
-      int strips,
-      int tiles,
-      int bias,
-      MemorySegment x,
-      long block,
-      MemorySegment out) {
-    ShortVector mask = ShortVector.broadcast(Lanes.SHORTS, (short) 15);
-    long to = 0;
-    for (int tile = 0; tile < tiles; tile++) {
-      int less = bias * x.get(JAVA_INT, block + RoundedRow.INTEGER_SUM);
-      for (int s = 0; s < strips; s++) {
-        for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-          ShortVector sum = ShortVector.zero(Lanes.SHORTS);
-          long at = first + s * stripBytes + lane * 4L;
-          for (int vector = 0; vector < 4; vector++) {
-            long pairs = block + RoundedRow.PAIRS + 16L * vector;
-            ShortVector words =
-                IntVector.fromMemorySegment(INTS, weights, at + vector * VECTOR, ORDER)
-                    .reinterpretAsShorts();
-            sum = sum.add(words.and(mask).mul(pair(x, pairs)));
-            sum = sum.add(shifted(words, 4).and(mask).mul(pair(x, pairs + 4)));
-            sum = sum.add(shifted(words, 8).and(mask).mul(pair(x, pairs + 8)));
-            sum = sum.add(shifted(words, 12).mul(pair(x, pairs + 12)));
-          }
-          store(halvesOf(sum).sub(less), out, to);
-          to += Lanes.BYTES;
-        }
-      }
-      first += tileBytes;
-      block += RoundedRow.BLOCK_BYTES;
-    }
-  }
-
-  /** Sums of (byte - 128) * a: [tiles, strips, 16] floats. */
-  private static void bytes(
-      MemorySegment weights,
-      long first,
-      int tileBytes,
-      long stripBytes,
-      int strips,
-      int tiles,
-      MemorySegment x,
-      long block,
-      MemorySegment out) {
-    IntVector flip = IntVector.broadcast(INTS, 0x80808080);
-    long to = 0;
-    for (int tile = 0; tile < tiles; tile++) {
-      for (int s = 0; s < strips; s++) {
-        for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-          IntVector sum = IntVector.zero(INTS);
-          long at = first + s * stripBytes + lane * 4L;
-          for (int vector = 0; vector < 8; vector++) {
-            long pairs = block + RoundedRow.PAIRS + 8L * vector;
-            ShortVector words =
-                IntVector.fromMemorySegment(INTS, weights, at + vector * VECTOR, ORDER)
-                    .lanewise(VectorOperators.XOR, flip)
-                    .reinterpretAsShorts();
-            ShortVector even =
-                words.lanewise(VectorOperators.LSHL, 8).lanewise(VectorOperators.ASHR, 8);
-            ShortVector odd = words.lanewise(VectorOperators.ASHR, 8);
-            sum = sum.add(halvesOf(even.mul(pair(x, pairs)).add(odd.mul(pair(x, pairs + 4)))));
-          }
-          store(sum, out, to);
-          to += Lanes.BYTES;
-        }
-      }
-      first += tileBytes;
-      block += RoundedRow.BLOCK_BYTES;
-    }
-  }
-
-  private static void store(IntVector integers, MemorySegment out, long to) {
-    ((FloatVector) integers.convert(VectorOperators.I2F, 0)).intoMemorySegment(out, to, ORDER);
-  }
-
-  private static ShortVector shifted(ShortVector words, int bits) {
-    return words.lanewise(VectorOperators.LSHR, bits);
-  }
-
-  private static ShortVector pair(MemorySegment x, long at) {
-    return IntVector.broadcast(INTS, x.get(JAVA_INT, at)).reinterpretAsShorts();
-  }
-
-  /** The lower and the upper half of each 32-bit lane, added. */
-  private static IntVector halvesOf(ShortVector sums) {
-    IntVector both = sums.reinterpretAsInts();
-    return both.lanewise(VectorOperators.ASHR, 16)
-        .add(both.lanewise(VectorOperators.LSHL, 16).lanewise(VectorOperators.ASHR, 16));
-  }
-
-  /** acc = fma(I, d * da, acc) over the tiles of one strip. */
-  private static void halves(
-      MemorySegment weights,
-      long entries,
-      int tileBytes,
-      int s,
-      int strips,
-      int tiles,
-      MemorySegment x,
-      long block,
-      MemorySegment integers,
-      MemorySegment sums,
-      long to) {
+  /** acc = fma(I, scale * da, acc) over the sub-blocks of a run. */
+  private static void fold(
+      int subBlocks, int tiles, int[] x, int block, int step, float[] scratch, int to) {
     for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-      FloatVector total = FloatVector.fromMemorySegment(FLOATS, sums, to + lane * 4L, ORDER);
+      FloatVector total = FloatVector.fromArray(FLOATS, scratch, to + lane);
+      int integers = lane;
+      int scales = SCALES_AT + lane;
+      int from = block + SCALE;
       for (int tile = 0; tile < tiles; tile++) {
-        float step = x.get(JAVA_FLOAT, at(block, tile) + RoundedRow.SCALE);
-        FloatVector scale = Lanes.halves(weights, entries + (long) tile * tileBytes + lane * 2L);
-        total =
-            FloatVector.fromMemorySegment(FLOATS, integers, integerAt(tile, s, strips, lane), ORDER)
-                .fma(scale.mul(step), total);
+        FloatVector rowScale = IntVector.broadcast(INTS, x[from]).reinterpretAsFloats();
+        for (int sub = 0; sub < subBlocks; sub++) {
+          FloatVector scale = FloatVector.fromArray(FLOATS, scratch, scales + sub * COLUMN);
+          total = FloatVector.fromArray(FLOATS, scratch, integers).fma(scale.mul(rowScale), total);
+          integers += COLUMN;
+        }
+        scales += TileScales.TILE_FLOATS;
+        from += step;
       }
-      total.intoMemorySegment(sums, to + lane * 4L, ORDER);
+      total.intoArray(scratch, to + lane);
     }
   }
 
-  /** As {@link #halves}, and acc = fma(m, da * sum of a, acc). */
-  private static void offsets(
-      MemorySegment weights,
-      long entries,
-      int tileBytes,
-      int s,
-      int strips,
-      int tiles,
-      MemorySegment x,
-      long block,
-      MemorySegment integers,
-      MemorySegment sums,
-      long to) {
+  /** As {@link #fold}, and acc = fma(offset, da * sum of a, acc) after each. */
+  private static void foldWithOffsets(
+      int subBlocks, int tiles, int[] x, int block, int step, float[] scratch, int to) {
+    int sumsAt = (subBlocks == 1 ? RoundedRow.WHOLE_SUM : RoundedRow.HALF_SUMS) / Float.BYTES;
     for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-      FloatVector total = FloatVector.fromMemorySegment(FLOATS, sums, to + lane * 4L, ORDER);
+      FloatVector total = FloatVector.fromArray(FLOATS, scratch, to + lane);
+      int integers = lane;
+      int scales = SCALES_AT + lane;
+      int from = block;
       for (int tile = 0; tile < tiles; tile++) {
-        float step = x.get(JAVA_FLOAT, at(block, tile) + RoundedRow.SCALE);
-        float sum = x.get(JAVA_FLOAT, at(block, tile) + RoundedRow.WHOLE_SUM);
-        long own = entries + (long) tile * tileBytes + lane * 2L;
-        FloatVector scale = Lanes.halves(weights, own);
-        total =
-            FloatVector.fromMemorySegment(FLOATS, integers, integerAt(tile, s, strips, lane), ORDER)
-                .fma(scale.mul(step), total);
-        total = Lanes.halves(weights, own + 32).fma(FloatVector.broadcast(FLOATS, sum), total);
+        FloatVector rowScale = IntVector.broadcast(INTS, x[from + SCALE]).reinterpretAsFloats();
+        for (int sub = 0; sub < subBlocks; sub++) {
+          int at = scales + sub * COLUMN;
+          FloatVector scale = FloatVector.fromArray(FLOATS, scratch, at);
+          total = FloatVector.fromArray(FLOATS, scratch, integers).fma(scale.mul(rowScale), total);
+          FloatVector sum = IntVector.broadcast(INTS, x[from + sumsAt + sub]).reinterpretAsFloats();
+          total = FloatVector.fromArray(FLOATS, scratch, at + subBlocks * COLUMN).fma(sum, total);
+          integers += COLUMN;
+        }
+        scales += TileScales.TILE_FLOATS;
+        from += step;
       }
-      total.intoMemorySegment(sums, to + lane * 4L, ORDER);
+      total.intoArray(scratch, to + lane);
     }
-  }
-
-  /** As {@link #offsets}, with the scale d * s and the offset -(dmin * m). */
-  private static void byteOffsets(
-      MemorySegment weights,
-      long halves,
-      long entries,
-      int tileBytes,
-      int s,
-      int strips,
-      int tiles,
-      MemorySegment x,
-      long block,
-      MemorySegment integers,
-      MemorySegment sums,
-      long to) {
-    for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-      FloatVector total = FloatVector.fromMemorySegment(FLOATS, sums, to + lane * 4L, ORDER);
-      FloatVector d = Lanes.halves(weights, halves + lane * 2L);
-      FloatVector dmin = Lanes.halves(weights, halves + 32 + lane * 2L).neg();
-      for (int tile = 0; tile < tiles; tile++) {
-        float step = x.get(JAVA_FLOAT, at(block, tile) + RoundedRow.SCALE);
-        float sum = x.get(JAVA_FLOAT, at(block, tile) + RoundedRow.WHOLE_SUM);
-        long own = entries + (long) tile * tileBytes + lane;
-        FloatVector scale = d.mul(unsigned(weights, own));
-        total =
-            FloatVector.fromMemorySegment(FLOATS, integers, integerAt(tile, s, strips, lane), ORDER)
-                .fma(scale.mul(step), total);
-        FloatVector offset = dmin.mul(unsigned(weights, own + 16));
-        total = offset.fma(FloatVector.broadcast(FLOATS, sum), total);
-      }
-      total.intoMemorySegment(sums, to + lane * 4L, ORDER);
-    }
-  }
-
-  private static long at(long block, int tile) {
-    return block + (long) tile * RoundedRow.BLOCK_BYTES;
-  }
-
-  private static long integerAt(int tile, int s, int strips, int lane) {
-    return ((long) (tile * strips + s) * LANES + lane) * Float.BYTES;
-  }
-
-  private static FloatVector unsigned(MemorySegment weights, long entries) {
-    return (FloatVector) Lanes.bytes(weights, entries).and(255).convert(VectorOperators.I2F, 0);
   }
 }

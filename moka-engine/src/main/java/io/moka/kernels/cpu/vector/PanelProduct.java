@@ -2,11 +2,13 @@ package io.moka.kernels.cpu.vector;
 
 import static io.moka.kernels.cpu.vector.Lanes.FLOATS;
 import static io.moka.kernels.cpu.vector.Lanes.ORDER;
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 
+import io.moka.kernels.cpu.GroupProducts;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.TileLayout;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -16,28 +18,44 @@ import jdk.incubator.vector.FloatVector;
  * acc)}.
  */
 final class PanelProduct {
-  /** Tiles that are decoded at a time; two strips of them take 16 KiB. */
-  private static final int PANEL_TILES = 4;
+  /** Tiles that are decoded at a time; four strips of them take 16 KiB. */
+  private static final int PANEL_TILES = 2;
 
-  private static final long ROW_BYTES = StripProduct.ROW_BYTES;
+  /** Rows that are multiplied at a time. */
+  static final int TILE_ROWS = 8;
+
   private static final int LANES = PackedMatrix.STRIP_ROWS;
-  private static final long COLUMN = TilePanel.COLUMN_BYTES;
-  private static final long TILE_BYTES = TileLayout.TILE_COLUMNS * COLUMN;
-  private static final long STRIP_BYTES = PANEL_TILES * TILE_BYTES;
+  private static final int COLUMN = TilePanel.COLUMN;
+  private static final int TILE = TileLayout.TILE_COLUMNS * COLUMN;
+  private static final int STRIP = PANEL_TILES * TILE;
 
-  /** Scales and offsets of two sub-blocks. */
-  private static final long SCALES_BYTES = 4 * COLUMN;
+  private static final int STRIPS = PackedMatrix.GROUP_STRIPS;
+  private static final int SCALES_AT = STRIPS * STRIP;
 
-  private static final long SCALES_AT = 2 * STRIP_BYTES;
-  private static final long INTEGERS_AT = SCALES_AT + 2 * PANEL_TILES * SCALES_BYTES;
+  /** Floats of a row's block. */
+  private static final int ROW = RoundedRow.BLOCK_BYTES / Float.BYTES;
 
-  /** Panel of two strips, their scales, and the integer sums of eight rows. */
-  static final long SCRATCH_BYTES = INTEGERS_AT + StripProduct.MAX_ROWS * ROW_BYTES;
+  private static final int ROWS_AT = SCALES_AT + STRIPS * PANEL_TILES * TileScales.TILE_FLOATS;
+
+  /** Sums of a row with two strips; those of eight rows lie together. */
+  private static final int SUMS = 2 * LANES;
+
+  private static final int INTEGERS_AT = ROWS_AT + (PANEL_TILES + 1) * TILE_ROWS * ROW;
+  private static final int SUMS_AT = INTEGERS_AT + TILE_ROWS * SUMS;
+
+  /** Where sums go that nobody asked for. */
+  private static final int SPARE_AT = SUMS_AT + GroupProducts.MAX_ROWS * PackedMatrix.GROUP_ROWS;
+
+  /**
+   * Panel of four strips, their scales, eight rows of inputs, their integers where registers are
+   * few, all sums.
+   */
+  static final int SCRATCH = SPARE_AT + TILE_ROWS * SUMS;
 
   private PanelProduct() {}
 
   /**
-   * Adds the products of some rows to their sums.
+   * Multiplies some rows.
    *
    * @param layout of the strips
    * @param weights memory of the strips
@@ -46,10 +64,11 @@ final class PanelProduct {
    * @param strips 1 to 4
    * @param tiles tiles of a strip
    * @param x memory of the rounded rows
-   * @param at where the first row begins; the others follow
+   * @param at where the first tile of {@link #TILE_ROWS} rows begins, as {@link RoundedRow} draws
+   *     it
    * @param count rows
-   * @param sums [count, 64], begun with zeros
-   * @param scratch {@link #SCRATCH_BYTES}
+   * @param sums takes [count, 64]
+   * @param scratch {@link #SCRATCH}
    */
   static void multiply(
       TileLayout layout,
@@ -62,31 +81,36 @@ final class PanelProduct {
       long at,
       int count,
       MemorySegment sums,
-      MemorySegment scratch) {
+      float[] scratch) {
     long rowBytes = (long) tiles * RoundedRow.BLOCK_BYTES;
-    for (int pair = 0; pair < strips; pair += 2) {
-      int two = Math.min(2, strips - pair);
-      for (int tile = 0; tile < tiles; tile += PANEL_TILES) {
-        int end = Math.min(tiles, tile + PANEL_TILES);
-        for (int s = 0; s < two; s++) {
-          decode(layout, weights, strip + (pair + s) * stripBytes, tile, end, s, scratch);
-        }
-        long block = at + (long) tile * RoundedRow.BLOCK_BYTES;
-        for (int row = 0; row < count; row += StripProduct.MAX_ROWS) {
-          rows(
-              layout,
-              end - tile,
-              two,
-              x,
-              block + row * rowBytes,
-              rowBytes,
-              Math.min(StripProduct.MAX_ROWS, count - row),
-              sums,
-              row * ROW_BYTES + pair * LANES * 4L,
-              scratch);
+    Arrays.fill(scratch, SUMS_AT, sumsAt(Math.ceilDiv(count, TILE_ROWS) * TILE_ROWS, 0), 0);
+    for (int tile = 0; tile < tiles; tile += PANEL_TILES) {
+      int end = Math.min(tiles, tile + PANEL_TILES);
+      for (int s = 0; s < strips; s++) {
+        decode(layout, weights, strip + s * stripBytes, tile, end, s, scratch);
+      }
+      for (int row = 0; row < count; row += TILE_ROWS) {
+        int rows = Math.min(TILE_ROWS, count - row);
+        long block = at + row * rowBytes + (long) tile * rows * RoundedRow.BLOCK_BYTES;
+        rows(layout, end - tile, strips, x, block, rows, sumsAt(row, 0), scratch);
+      }
+    }
+    for (int row = 0; row < count; row++) {
+      for (int pair = 0; pair < strips; pair += 2) {
+        long out = (row * (long) PackedMatrix.GROUP_ROWS + pair * LANES) * Float.BYTES;
+        int from = sumsAt(row, pair);
+        for (int lane = 0; lane < SUMS; lane += Lanes.COUNT) {
+          FloatVector.fromArray(FLOATS, scratch, from + lane)
+              .intoMemorySegment(sums, out + lane * 4L, ORDER);
         }
       }
     }
+  }
+
+  /** Where the sums of a row with a pair of strips begin. */
+  private static int sumsAt(int row, int pair) {
+    int eight = row / TILE_ROWS * PackedMatrix.GROUP_STRIPS + pair;
+    return SUMS_AT + eight * TILE_ROWS * LANES + row % TILE_ROWS * SUMS;
   }
 
   private static void decode(
@@ -96,17 +120,19 @@ final class PanelProduct {
       int first,
       int end,
       int s,
-      MemorySegment scratch) {
+      float[] scratch) {
     for (int tile = first; tile < end; tile++) {
       long at = TilePanel.tileOffset(layout, strip, tile);
-      long block = TilePanel.blockOffset(layout, strip, tile);
-      TilePanel.codes(layout, weights, at, scratch, s * STRIP_BYTES + (tile - first) * TILE_BYTES);
-      TileScales.of(layout).decode(layout, weights, block, at, scratch, scalesAt(s, tile - first));
+      TilePanel.codes(layout, weights, at, scratch, s * STRIP + (tile - first) * TILE);
     }
+    // the tiles of a panel are of one super-block
+    long block = TilePanel.blockOffset(layout, strip, first);
+    long at = TilePanel.tileOffset(layout, strip, first);
+    TileScales.of(layout).decode(layout, weights, block, at, end - first, scratch, scalesAt(s, 0));
   }
 
-  private static long scalesAt(int s, int tile) {
-    return SCALES_AT + (s * PANEL_TILES + tile) * SCALES_BYTES;
+  private static int scalesAt(int s, int tile) {
+    return SCALES_AT + (s * PANEL_TILES + tile) * TileScales.TILE_FLOATS;
   }
 
   /** Up to eight rows by the strips of the panel. */
@@ -116,155 +142,125 @@ final class PanelProduct {
       int strips,
       MemorySegment x,
       long first,
-      long rowBytes,
       int count,
-      MemorySegment sums,
-      long to,
-      MemorySegment scratch) {
+      int to,
+      float[] scratch) {
     int vectors = strips * LANES / Lanes.COUNT;
     int columns = layout.subColumns();
+    int subBlocks = layout.subBlocks();
+    boolean offsets = layout.scales().hasOffset();
+    int sumAt = (subBlocks == 1 ? RoundedRow.WHOLE_SUM : RoundedRow.HALF_SUMS) / Float.BYTES;
+    MemorySegment.copy(x, JAVA_FLOAT_UNALIGNED, first, scratch, ROWS_AT, tiles * count * ROW);
     for (int tile = 0; tile < tiles; tile++) {
-      long block = first + (long) tile * RoundedRow.BLOCK_BYTES;
-      for (int sub = 0; sub < layout.subBlocks(); sub++) {
-        long codes = block + RoundedRow.CODES + sub * columns * 4L;
+      int block = ROWS_AT + tile * count * ROW;
+      for (int sub = 0; sub < subBlocks; sub++) {
+        int codes = block + RoundedRow.CODES / Float.BYTES + sub * columns;
         for (int v = 0; v < vectors; v += 2) {
-          long w0 = vectorAt(v, tile, sub * columns);
-          long w1 = v + 1 < vectors ? vectorAt(v + 1, tile, sub * columns) : w0;
-          long out = INTEGERS_AT + (long) v * Lanes.BYTES;
-          multiply(scratch, w0, w1, columns, x, codes, rowBytes, count, out);
-        }
-        for (int row = 0; row < count; row++) {
-          fold(
-              layout,
-              x,
-              block + row * rowBytes,
-              tile,
-              sub,
-              vectors,
-              scratch,
-              INTEGERS_AT + row * ROW_BYTES,
-              sums,
-              to + row * ROW_BYTES);
+          // a vector without a neighbour is multiplied twice
+          int w = Math.min(v + 1, vectors - 1);
+          int w0 = vectorAt(v, tile, sub * columns);
+          int w1 = vectorAt(w, tile, sub * columns);
+          int s0 = scaleAt(v, tile) + sub * COLUMN;
+          int s1 = scaleAt(w, tile) + sub * COLUMN;
+          int out0 = to + outAt(v);
+          int out1 = w > v ? out0 + Lanes.COUNT : SPARE_AT;
+          multiply(scratch, w0, w1, columns, codes, block, count, s0, s1, out0, out1);
+          if (offsets) {
+            int o0 = s0 + subBlocks * COLUMN;
+            int o1 = s1 + subBlocks * COLUMN;
+            shift(scratch, o0, o1, block + sumAt + sub, out0, out1, count);
+          }
         }
       }
     }
   }
 
   private static void multiply(
-      MemorySegment scratch,
-      long w0,
-      long w1,
+      float[] scratch,
+      int w0,
+      int w1,
       int columns,
-      MemorySegment x,
-      long codes,
-      long rowBytes,
+      int codes,
+      int steps,
       int count,
-      long out) {
-    // missing rows repeat the last; their sums are scratch
-    long last = codes + (count - 1) * rowBytes;
-    long x1 = Math.min(codes + rowBytes, last);
-    long x2 = Math.min(codes + 2 * rowBytes, last);
-    long x3 = Math.min(codes + 3 * rowBytes, last);
-    if (count == 1) {
-      tile1x2(scratch, w0, w1, columns, x, codes, scratch, out);
-    } else if (count <= 4) {
-      tile4x2(scratch, w0, w1, columns, x, codes, x1, x2, x3, scratch, out);
-    } else {
-      long x4 = Math.min(codes + 4 * rowBytes, last);
-      long x5 = Math.min(codes + 5 * rowBytes, last);
-      long x6 = Math.min(codes + 6 * rowBytes, last);
-      long x7 = Math.min(codes + 7 * rowBytes, last);
-      if (StripProduct.MANY_REGISTERS) {
-        tile8x2(scratch, w0, w1, columns, x, codes, x1, x2, x3, x4, x5, x6, x7, scratch, out);
-      } else {
-        tile4x2(scratch, w0, w1, columns, x, codes, x1, x2, x3, scratch, out);
-        tile4x2(scratch, w0, w1, columns, x, x4, x5, x6, x7, scratch, out + 4 * ROW_BYTES);
-      }
+      int s0,
+      int s1,
+      int out0,
+      int out1) {
+    if (count > 4 && StripProduct.MANY_REGISTERS) {
+      tile8x2(scratch, w0, w1, columns, codes, steps, s0, s1, out0, out1);
+      return;
     }
+    tile4x2(scratch, w0, w1, columns, codes, INTEGERS_AT);
+    if (count > 4) {
+      tile4x2(scratch, w0, w1, columns, codes + 4 * ROW, INTEGERS_AT + 4 * SUMS);
+    }
+    fold(scratch, s0, s1, steps, out0, out1, count);
+  }
+
+  /** Where the sums of eight rows with vector v lie. */
+  private static int outAt(int v) {
+    int lane = v * Lanes.COUNT;
+    return lane / SUMS * TILE_ROWS * SUMS + lane % SUMS;
   }
 
   /** Where vector v of the panel's strips begins, at a column of a tile. */
-  private static long vectorAt(int v, int tile, int column) {
+  private static int vectorAt(int v, int tile, int column) {
     int row = v * Lanes.COUNT;
-    return row / LANES * STRIP_BYTES + tile * TILE_BYTES + column * COLUMN + row % LANES * 4L;
+    return row / LANES * STRIP + tile * TILE + column * COLUMN + row % LANES;
   }
 
-  /** acc = fma(I, scale * da, acc), and the offset's part, for all vectors of one row. */
-  private static void fold(
-      TileLayout layout,
-      MemorySegment x,
-      long block,
-      int tile,
-      int sub,
-      int vectors,
-      MemorySegment scratch,
-      long integers,
-      MemorySegment sums,
-      long to) {
-    float step = x.get(JAVA_FLOAT, block + RoundedRow.SCALE);
-    boolean offsets = layout.scales().hasOffset();
-    int sum = layout.subBlocks() == 1 ? RoundedRow.WHOLE_SUM : RoundedRow.HALF_SUMS + 4 * sub;
-    float scaledSum = offsets ? x.get(JAVA_FLOAT, block + sum) : 0;
-    long scales = scalesAt(0, tile) + sub * COLUMN;
-    scaled(vectors, step, scratch, scales, integers, sums, to);
-    if (offsets) {
-      shifted(vectors, scaledSum, scratch, scales + layout.subBlocks() * COLUMN, sums, to);
-    }
-  }
-
-  private static void scaled(
-      int vectors,
-      float step,
-      MemorySegment scratch,
-      long scales,
-      long integers,
-      MemorySegment sums,
-      long to) {
-    for (int v = 0; v < vectors; v++) {
-      long at = (long) v * Lanes.BYTES;
-      FloatVector.fromMemorySegment(FLOATS, scratch, integers + at, ORDER)
-          .fma(
-              FloatVector.fromMemorySegment(FLOATS, scratch, scales + laneAt(v), ORDER).mul(step),
-              FloatVector.fromMemorySegment(FLOATS, sums, to + at, ORDER))
-          .intoMemorySegment(sums, to + at, ORDER);
-    }
-  }
-
-  private static void shifted(
-      int vectors, float sum, MemorySegment scratch, long offsets, MemorySegment sums, long to) {
-    for (int v = 0; v < vectors; v++) {
-      long at = (long) v * Lanes.BYTES;
-      FloatVector.fromMemorySegment(FLOATS, scratch, offsets + laneAt(v), ORDER)
-          .fma(
-              FloatVector.broadcast(FLOATS, sum),
-              FloatVector.fromMemorySegment(FLOATS, sums, to + at, ORDER))
-          .intoMemorySegment(sums, to + at, ORDER);
-    }
-  }
-
-  /** Where the lanes of vector v lie among the scales of two strips. */
-  private static long laneAt(int v) {
+  /** Where the scales of vector v lie, of a tile's first sub-block. */
+  private static int scaleAt(int v, int tile) {
     int lane = v * Lanes.COUNT;
-    return lane / LANES * PANEL_TILES * SCALES_BYTES + lane % LANES * 4L;
+    return scalesAt(lane / LANES, tile) + lane % LANES;
+  }
+
+  /** acc = fma(I, scale * da, acc) for two vectors of each row. */
+  private static void fold(
+      float[] scratch, int s0, int s1, int steps, int out0, int out1, int count) {
+    FloatVector scale0 = FloatVector.fromArray(FLOATS, scratch, s0);
+    FloatVector scale1 = FloatVector.fromArray(FLOATS, scratch, s1);
+    for (int row = 0; row < count; row++) {
+      FloatVector step = FloatVector.broadcast(FLOATS, scratch[steps + row * ROW]);
+      int integers = INTEGERS_AT + row * SUMS;
+      int to = out0 + row * SUMS;
+      FloatVector.fromArray(FLOATS, scratch, integers)
+          .fma(scale0.mul(step), FloatVector.fromArray(FLOATS, scratch, to))
+          .intoArray(scratch, to);
+      to = out1 + row * SUMS;
+      FloatVector.fromArray(FLOATS, scratch, integers + Lanes.COUNT)
+          .fma(scale1.mul(step), FloatVector.fromArray(FLOATS, scratch, to))
+          .intoArray(scratch, to);
+    }
+  }
+
+  /** acc = fma(offset, da * sum of a, acc) for two vectors of each row. */
+  private static void shift(
+      float[] scratch, int o0, int o1, int rowSums, int out0, int out1, int count) {
+    FloatVector offset0 = FloatVector.fromArray(FLOATS, scratch, o0);
+    FloatVector offset1 = FloatVector.fromArray(FLOATS, scratch, o1);
+    for (int row = 0; row < count; row++) {
+      FloatVector sum = FloatVector.broadcast(FLOATS, scratch[rowSums + row * ROW]);
+      int to = out0 + row * SUMS;
+      offset0.fma(sum, FloatVector.fromArray(FLOATS, scratch, to)).intoArray(scratch, to);
+      to = out1 + row * SUMS;
+      offset1.fma(sum, FloatVector.fromArray(FLOATS, scratch, to)).intoArray(scratch, to);
+    }
   }
 
   /** 8 rows by 2 vectors of a sub-block. */
   private static void tile8x2(
-      MemorySegment panel,
-      long w0,
-      long w1,
+      float[] scratch,
+      int w0,
+      int w1,
       int columns,
-      MemorySegment x,
-      long x0,
-      long x1,
-      long x2,
-      long x3,
-      long x4,
-      long x5,
-      long x6,
-      long x7,
-      MemorySegment sums,
-      long to) {
+      int x,
+      int steps,
+      int s0,
+      int s1,
+      int out0,
+      int out1) {
     FloatVector sum00 = FloatVector.zero(FLOATS);
     FloatVector sum01 = FloatVector.zero(FLOATS);
     FloatVector sum10 = FloatVector.zero(FLOATS);
@@ -282,66 +278,97 @@ final class PanelProduct {
     FloatVector sum70 = FloatVector.zero(FLOATS);
     FloatVector sum71 = FloatVector.zero(FLOATS);
     for (int column = 0; column < columns; column++) {
-      long at = column * TilePanel.COLUMN_BYTES;
-      long value = column * 4L;
-      FloatVector code0 = FloatVector.fromMemorySegment(FLOATS, panel, w0 + at, ORDER);
-      FloatVector code1 = FloatVector.fromMemorySegment(FLOATS, panel, w1 + at, ORDER);
-      FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + value));
+      int at = column * COLUMN;
+      int value = x + column;
+      FloatVector code0 = FloatVector.fromArray(FLOATS, scratch, w0 + at);
+      FloatVector code1 = FloatVector.fromArray(FLOATS, scratch, w1 + at);
+      FloatVector value0 = FloatVector.broadcast(FLOATS, scratch[value]);
       sum00 = code0.fma(value0, sum00);
       sum01 = code1.fma(value0, sum01);
-      FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + value));
+      FloatVector value1 = FloatVector.broadcast(FLOATS, scratch[value + 1 * ROW]);
       sum10 = code0.fma(value1, sum10);
       sum11 = code1.fma(value1, sum11);
-      FloatVector value2 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x2 + value));
+      FloatVector value2 = FloatVector.broadcast(FLOATS, scratch[value + 2 * ROW]);
       sum20 = code0.fma(value2, sum20);
       sum21 = code1.fma(value2, sum21);
-      FloatVector value3 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x3 + value));
+      FloatVector value3 = FloatVector.broadcast(FLOATS, scratch[value + 3 * ROW]);
       sum30 = code0.fma(value3, sum30);
       sum31 = code1.fma(value3, sum31);
-      FloatVector value4 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x4 + value));
+      FloatVector value4 = FloatVector.broadcast(FLOATS, scratch[value + 4 * ROW]);
       sum40 = code0.fma(value4, sum40);
       sum41 = code1.fma(value4, sum41);
-      FloatVector value5 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x5 + value));
+      FloatVector value5 = FloatVector.broadcast(FLOATS, scratch[value + 5 * ROW]);
       sum50 = code0.fma(value5, sum50);
       sum51 = code1.fma(value5, sum51);
-      FloatVector value6 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x6 + value));
+      FloatVector value6 = FloatVector.broadcast(FLOATS, scratch[value + 6 * ROW]);
       sum60 = code0.fma(value6, sum60);
       sum61 = code1.fma(value6, sum61);
-      FloatVector value7 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x7 + value));
+      FloatVector value7 = FloatVector.broadcast(FLOATS, scratch[value + 7 * ROW]);
       sum70 = code0.fma(value7, sum70);
       sum71 = code1.fma(value7, sum71);
     }
-    sum00.intoMemorySegment(sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
-    sum01.intoMemorySegment(sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
-    sum10.intoMemorySegment(sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
-    sum11.intoMemorySegment(sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
-    sum20.intoMemorySegment(sums, to + 2 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
-    sum21.intoMemorySegment(sums, to + 2 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
-    sum30.intoMemorySegment(sums, to + 3 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
-    sum31.intoMemorySegment(sums, to + 3 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
-    sum40.intoMemorySegment(sums, to + 4 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
-    sum41.intoMemorySegment(sums, to + 4 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
-    sum50.intoMemorySegment(sums, to + 5 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
-    sum51.intoMemorySegment(sums, to + 5 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
-    sum60.intoMemorySegment(sums, to + 6 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
-    sum61.intoMemorySegment(sums, to + 6 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
-    sum70.intoMemorySegment(sums, to + 7 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
-    sum71.intoMemorySegment(sums, to + 7 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
+    FloatVector scale0 = FloatVector.fromArray(FLOATS, scratch, s0);
+    FloatVector scale1 = FloatVector.fromArray(FLOATS, scratch, s1);
+    FloatVector step0 = FloatVector.broadcast(FLOATS, scratch[steps + 0 * ROW]);
+    sum00
+        .fma(scale0.mul(step0), FloatVector.fromArray(FLOATS, scratch, out0 + 0 * SUMS))
+        .intoArray(scratch, out0 + 0 * SUMS);
+    sum01
+        .fma(scale1.mul(step0), FloatVector.fromArray(FLOATS, scratch, out1 + 0 * SUMS))
+        .intoArray(scratch, out1 + 0 * SUMS);
+    FloatVector step1 = FloatVector.broadcast(FLOATS, scratch[steps + 1 * ROW]);
+    sum10
+        .fma(scale0.mul(step1), FloatVector.fromArray(FLOATS, scratch, out0 + 1 * SUMS))
+        .intoArray(scratch, out0 + 1 * SUMS);
+    sum11
+        .fma(scale1.mul(step1), FloatVector.fromArray(FLOATS, scratch, out1 + 1 * SUMS))
+        .intoArray(scratch, out1 + 1 * SUMS);
+    FloatVector step2 = FloatVector.broadcast(FLOATS, scratch[steps + 2 * ROW]);
+    sum20
+        .fma(scale0.mul(step2), FloatVector.fromArray(FLOATS, scratch, out0 + 2 * SUMS))
+        .intoArray(scratch, out0 + 2 * SUMS);
+    sum21
+        .fma(scale1.mul(step2), FloatVector.fromArray(FLOATS, scratch, out1 + 2 * SUMS))
+        .intoArray(scratch, out1 + 2 * SUMS);
+    FloatVector step3 = FloatVector.broadcast(FLOATS, scratch[steps + 3 * ROW]);
+    sum30
+        .fma(scale0.mul(step3), FloatVector.fromArray(FLOATS, scratch, out0 + 3 * SUMS))
+        .intoArray(scratch, out0 + 3 * SUMS);
+    sum31
+        .fma(scale1.mul(step3), FloatVector.fromArray(FLOATS, scratch, out1 + 3 * SUMS))
+        .intoArray(scratch, out1 + 3 * SUMS);
+    FloatVector step4 = FloatVector.broadcast(FLOATS, scratch[steps + 4 * ROW]);
+    sum40
+        .fma(scale0.mul(step4), FloatVector.fromArray(FLOATS, scratch, out0 + 4 * SUMS))
+        .intoArray(scratch, out0 + 4 * SUMS);
+    sum41
+        .fma(scale1.mul(step4), FloatVector.fromArray(FLOATS, scratch, out1 + 4 * SUMS))
+        .intoArray(scratch, out1 + 4 * SUMS);
+    FloatVector step5 = FloatVector.broadcast(FLOATS, scratch[steps + 5 * ROW]);
+    sum50
+        .fma(scale0.mul(step5), FloatVector.fromArray(FLOATS, scratch, out0 + 5 * SUMS))
+        .intoArray(scratch, out0 + 5 * SUMS);
+    sum51
+        .fma(scale1.mul(step5), FloatVector.fromArray(FLOATS, scratch, out1 + 5 * SUMS))
+        .intoArray(scratch, out1 + 5 * SUMS);
+    FloatVector step6 = FloatVector.broadcast(FLOATS, scratch[steps + 6 * ROW]);
+    sum60
+        .fma(scale0.mul(step6), FloatVector.fromArray(FLOATS, scratch, out0 + 6 * SUMS))
+        .intoArray(scratch, out0 + 6 * SUMS);
+    sum61
+        .fma(scale1.mul(step6), FloatVector.fromArray(FLOATS, scratch, out1 + 6 * SUMS))
+        .intoArray(scratch, out1 + 6 * SUMS);
+    FloatVector step7 = FloatVector.broadcast(FLOATS, scratch[steps + 7 * ROW]);
+    sum70
+        .fma(scale0.mul(step7), FloatVector.fromArray(FLOATS, scratch, out0 + 7 * SUMS))
+        .intoArray(scratch, out0 + 7 * SUMS);
+    sum71
+        .fma(scale1.mul(step7), FloatVector.fromArray(FLOATS, scratch, out1 + 7 * SUMS))
+        .intoArray(scratch, out1 + 7 * SUMS);
   }
 
   /** 4 rows by 2 vectors of a sub-block. */
-  private static void tile4x2(
-      MemorySegment panel,
-      long w0,
-      long w1,
-      int columns,
-      MemorySegment x,
-      long x0,
-      long x1,
-      long x2,
-      long x3,
-      MemorySegment sums,
-      long to) {
+  private static void tile4x2(float[] scratch, int w0, int w1, int columns, int x, int to) {
     FloatVector sum00 = FloatVector.zero(FLOATS);
     FloatVector sum01 = FloatVector.zero(FLOATS);
     FloatVector sum10 = FloatVector.zero(FLOATS);
@@ -351,81 +378,30 @@ final class PanelProduct {
     FloatVector sum30 = FloatVector.zero(FLOATS);
     FloatVector sum31 = FloatVector.zero(FLOATS);
     for (int column = 0; column < columns; column++) {
-      long at = column * TilePanel.COLUMN_BYTES;
-      long value = column * 4L;
-      FloatVector code0 = FloatVector.fromMemorySegment(FLOATS, panel, w0 + at, ORDER);
-      FloatVector code1 = FloatVector.fromMemorySegment(FLOATS, panel, w1 + at, ORDER);
-      FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x0 + value));
+      int at = column * COLUMN;
+      int value = x + column;
+      FloatVector code0 = FloatVector.fromArray(FLOATS, scratch, w0 + at);
+      FloatVector code1 = FloatVector.fromArray(FLOATS, scratch, w1 + at);
+      FloatVector value0 = FloatVector.broadcast(FLOATS, scratch[value]);
       sum00 = code0.fma(value0, sum00);
       sum01 = code1.fma(value0, sum01);
-      FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x1 + value));
+      FloatVector value1 = FloatVector.broadcast(FLOATS, scratch[value + 1 * ROW]);
       sum10 = code0.fma(value1, sum10);
       sum11 = code1.fma(value1, sum11);
-      FloatVector value2 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x2 + value));
+      FloatVector value2 = FloatVector.broadcast(FLOATS, scratch[value + 2 * ROW]);
       sum20 = code0.fma(value2, sum20);
       sum21 = code1.fma(value2, sum21);
-      FloatVector value3 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, x3 + value));
+      FloatVector value3 = FloatVector.broadcast(FLOATS, scratch[value + 3 * ROW]);
       sum30 = code0.fma(value3, sum30);
       sum31 = code1.fma(value3, sum31);
     }
-    sum00.intoMemorySegment(sums, to + 0 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
-    sum01.intoMemorySegment(sums, to + 0 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
-    sum10.intoMemorySegment(sums, to + 1 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
-    sum11.intoMemorySegment(sums, to + 1 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
-    sum20.intoMemorySegment(sums, to + 2 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
-    sum21.intoMemorySegment(sums, to + 2 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
-    sum30.intoMemorySegment(sums, to + 3 * ROW_BYTES + 0 * Lanes.BYTES, ORDER);
-    sum31.intoMemorySegment(sums, to + 3 * ROW_BYTES + 1 * Lanes.BYTES, ORDER);
-  }
-
-  /**
-   * One row by two vectors of a sub-block; four sums for each, since integers may be added in any
-   * order and one would wait for itself.
-   */
-  private static void tile1x2(
-      MemorySegment panel,
-      long w0,
-      long w1,
-      int columns,
-      MemorySegment x,
-      long x0,
-      MemorySegment sums,
-      long to) {
-    FloatVector sum00 = FloatVector.zero(FLOATS);
-    FloatVector sum01 = FloatVector.zero(FLOATS);
-    FloatVector sum02 = FloatVector.zero(FLOATS);
-    FloatVector sum03 = FloatVector.zero(FLOATS);
-    FloatVector sum10 = FloatVector.zero(FLOATS);
-    FloatVector sum11 = FloatVector.zero(FLOATS);
-    FloatVector sum12 = FloatVector.zero(FLOATS);
-    FloatVector sum13 = FloatVector.zero(FLOATS);
-    for (int column = 0; column < columns; column += 4) {
-      long at = column * COLUMN;
-      long value = x0 + column * 4L;
-      FloatVector value0 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, value));
-      sum00 = FloatVector.fromMemorySegment(FLOATS, panel, w0 + at, ORDER).fma(value0, sum00);
-      sum10 = FloatVector.fromMemorySegment(FLOATS, panel, w1 + at, ORDER).fma(value0, sum10);
-      FloatVector value1 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, value + 4));
-      sum01 =
-          FloatVector.fromMemorySegment(FLOATS, panel, w0 + at + COLUMN, ORDER).fma(value1, sum01);
-      sum11 =
-          FloatVector.fromMemorySegment(FLOATS, panel, w1 + at + COLUMN, ORDER).fma(value1, sum11);
-      FloatVector value2 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, value + 8));
-      sum02 =
-          FloatVector.fromMemorySegment(FLOATS, panel, w0 + at + 2 * COLUMN, ORDER)
-              .fma(value2, sum02);
-      sum12 =
-          FloatVector.fromMemorySegment(FLOATS, panel, w1 + at + 2 * COLUMN, ORDER)
-              .fma(value2, sum12);
-      FloatVector value3 = FloatVector.broadcast(FLOATS, x.get(JAVA_FLOAT, value + 12));
-      sum03 =
-          FloatVector.fromMemorySegment(FLOATS, panel, w0 + at + 3 * COLUMN, ORDER)
-              .fma(value3, sum03);
-      sum13 =
-          FloatVector.fromMemorySegment(FLOATS, panel, w1 + at + 3 * COLUMN, ORDER)
-              .fma(value3, sum13);
-    }
-    sum00.add(sum01).add(sum02.add(sum03)).intoMemorySegment(sums, to, ORDER);
-    sum10.add(sum11).add(sum12.add(sum13)).intoMemorySegment(sums, to + Lanes.BYTES, ORDER);
+    sum00.intoArray(scratch, to + 0 * SUMS);
+    sum01.intoArray(scratch, to + 0 * SUMS + Lanes.COUNT);
+    sum10.intoArray(scratch, to + 1 * SUMS);
+    sum11.intoArray(scratch, to + 1 * SUMS + Lanes.COUNT);
+    sum20.intoArray(scratch, to + 2 * SUMS);
+    sum21.intoArray(scratch, to + 2 * SUMS + Lanes.COUNT);
+    sum30.intoArray(scratch, to + 3 * SUMS);
+    sum31.intoArray(scratch, to + 3 * SUMS + Lanes.COUNT);
   }
 }

@@ -15,18 +15,22 @@ import jdk.incubator.vector.VectorOperators;
 
 /**
  * A row rounded to 8 bits, in the forms in which products read it: 32 columns take a block of
- * {@link #BLOCK_BYTES}.
+ * {@link #BLOCK_BYTES}. A tile of up to eight rows holds the first block of each, then the second.
  *
  * <pre>
- * block = scale da, 3 x da * sum of a (columns 0-15, 16-31, all), sum of a (int), padding: 32 bytes
+ * block = scale da, 3 x da * sum of a (columns 0-15, 16-31, all), sum of a (int),
+ *         2 words of two sums of a (columns 0-15, 16-31), padding: 8 words
  *         32 x a as float, for products in float lanes
- *         16 words of two a, for products in 16-bit lanes, in the order of the weights' bits:
- *           nibbles  word 4 j + k: columns c and c + 2, c = 4 j, 16 + 4 j, 4 j + 1, 16 + 4 j + 1
- *           bytes    word 2 s + k: columns c and c + 2, c = 4 s, 4 s + 1
+ *         24 words of two shorts, for products in 16-bit lanes; the second is that of columns + 2
+ *           nibbles  for quads j and j + 4, c = 4 j, d = c + 16, j from 0 to 3:
+ *                    a[c], a[d] - 16 a[c], a[c + 1] - 16 a[d], a[d + 1] - 16 a[c + 1]
+ *           others   for quad j, c = 4 j, j from 0 to 7:
+ *                    a[c], a[c + 1] - 256 a[c], -128 (a[c] + a[c + 1]), the first plus 32768
+ *         a word of two sums adds up a[c] + a[c + 1] of its quads, and a[c + 2] + a[c + 3]
  * </pre>
  */
 final class RoundedRow {
-  static final int BLOCK_BYTES = 224;
+  static final int BLOCK_BYTES = 256;
   static final int SCALE = 0;
 
   /** Of da * sum of a for columns 0 to 15; that for 16 to 31 follows. */
@@ -38,11 +42,23 @@ final class RoundedRow {
   /** Of the sum of a, an int. */
   static final int INTEGER_SUM = 16;
 
+  /** Of the sums of pairs, there where {@link #pair} was called. */
+  static final int PAIR_SUMS = 20;
+
   /** Of the codes as floats. */
   static final int CODES = 32;
 
   /** Of the codes in pairs. */
   static final int PAIRS = 160;
+
+  /** Words of two quads of nibbles. */
+  static final int NIBBLE_WORDS = 4;
+
+  /** Words of a quad of bytes. */
+  static final int QUAD_WORDS = 3;
+
+  /** What keeps the first sum of two bytes from being negative. */
+  static final int LIFT = 0x8000;
 
   private static final int COLUMNS = TileLayout.TILE_COLUMNS;
   private static final float LARGEST = 127;
@@ -88,15 +104,45 @@ final class RoundedRow {
     out.set(JAVA_INT, to + INTEGER_SUM, first + second);
   }
 
-  /** Adds the pairs to a rounded block. */
-  static void pair(TileLayout.LowPlane plane, MemorySegment block, long at) {
-    boolean nibbles = plane == TileLayout.LowPlane.NIBBLES;
-    for (int word = 0; word < COLUMNS / 2; word++) {
-      int column =
-          nibbles ? word / 4 * 4 + (word & 1) * 16 + (word >>> 1 & 1) : word / 2 * 4 + (word & 1);
-      int low = (int) block.get(JAVA_FLOAT, at + CODES + column * 4L);
-      int high = (int) block.get(JAVA_FLOAT, at + CODES + (column + 2) * 4L);
-      block.set(JAVA_INT, at + PAIRS + word * 4L, low & 0xFFFF | high << 16);
+  /** Adds the words of shorts and their sums to a rounded block. */
+  static void pair(boolean nibbles, MemorySegment block, long at) {
+    for (int half = 0; half < 2; half++) {
+      int low = 0;
+      int high = 0;
+      for (int quad = 4 * half; quad < 4 * half + 4; quad++) {
+        long codes = at + CODES + quad * 16L;
+        int a0 = code(block, codes);
+        int a1 = code(block, codes + 4);
+        int a2 = code(block, codes + 8);
+        int a3 = code(block, codes + 12);
+        low += a0 + a1;
+        high += a2 + a3;
+        if (!nibbles) {
+          long to = at + PAIRS + quad * QUAD_WORDS * 4L;
+          word(block, to, a0, a2);
+          word(block, to + 4, a1 - 256 * a0, a3 - 256 * a2);
+          word(block, to + 8, LIFT - 128 * (a0 + a1), -128 * (a2 + a3));
+        } else if (half == 0) {
+          long to = at + PAIRS + quad * NIBBLE_WORDS * 4L;
+          int b0 = code(block, codes + 64);
+          int b1 = code(block, codes + 68);
+          int b2 = code(block, codes + 72);
+          int b3 = code(block, codes + 76);
+          word(block, to, a0, a2);
+          word(block, to + 4, b0 - 16 * a0, b2 - 16 * a2);
+          word(block, to + 8, a1 - 16 * b0, a3 - 16 * b2);
+          word(block, to + 12, b1 - 16 * a1, b3 - 16 * a3);
+        }
+      }
+      word(block, at + PAIR_SUMS + 4L * half, low, high);
     }
+  }
+
+  private static int code(MemorySegment block, long at) {
+    return (int) block.get(JAVA_FLOAT, at);
+  }
+
+  private static void word(MemorySegment block, long at, int low, int high) {
+    block.set(JAVA_INT, at, low & 0xFFFF | high << 16);
   }
 }

@@ -3,8 +3,6 @@ package io.moka.kernels.cpu.vector;
 import static io.moka.kernels.cpu.vector.Lanes.FLOATS;
 import static io.moka.kernels.cpu.vector.Lanes.INTS;
 import static io.moka.kernels.cpu.vector.Lanes.ORDER;
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.TileLayout;
@@ -19,12 +17,26 @@ import jdk.incubator.vector.VectorOperators;
 /**
  * Decodes tiles of a quantised strip into float lanes. A tile becomes 32 columns of 16 codes, as a
  * strip of F32 holds its columns; {@link TileScales} does the scales and offsets of its sub-blocks.
+ *
+ * <p>Here and wherever vectors go to arrays, methods call the API itself and hand no vector to each
+ * other: C2 stops inlining methods of ours in a compilation that has grown large, and then boxes
+ * what goes in and out of them.
  */
 final class TilePanel {
-  static final long COLUMN_BYTES = PackedMatrix.STRIP_ROWS * (long) Float.BYTES;
+  /** Floats of a column. */
+  static final int COLUMN = PackedMatrix.STRIP_ROWS;
 
+  private static final long VECTOR = TileLayout.VECTOR_BYTES;
   private static final int LANES = PackedMatrix.STRIP_ROWS;
   private static final int QUADS = 8;
+
+  /** Floats of half a tile. */
+  private static final int HALF = TileLayout.TILE_COLUMNS / 2 * COLUMN;
+
+  /** A float whose lower bits count in ones. */
+  private static final float WHOLE = 0x1p23f;
+
+  private static final int WHOLE_BITS = Float.floatToRawIntBits(WHOLE);
 
   private TilePanel() {}
 
@@ -40,73 +52,195 @@ final class TilePanel {
     return strip + (long) (tile / layout.blockTiles()) * layout.blockBytes();
   }
 
-  /** The codes of a tile, as floats: column c at {@code to + c * COLUMN_BYTES}. */
-  static void codes(
-      TileLayout layout, MemorySegment weights, long tile, MemorySegment panel, long to) {
+  /** The codes of a tile, as floats: column c at {@code to + c * COLUMN}. */
+  static void codes(TileLayout layout, MemorySegment weights, long tile, float[] panel, int to) {
     if (layout.codes() instanceof Codes.Table table) {
       tableCodes(table, weights, tile, panel, to);
       return;
     }
-    LowPlane low = layout.low();
-    HighPlane high = layout.high();
     int bias = -layout.codes().value(0);
-    int up = low.bits();
+    if (layout.high() != HighPlane.NONE || layout.low() == LowPlane.PAIRS) {
+      planes(layout.low(), layout.high(), bias, weights, tile, panel, to);
+    } else if (layout.low() == LowPlane.NIBBLES) {
+      nibbles(bias, weights, tile, panel, to);
+    } else {
+      bytes(bias, weights, tile, panel, to);
+    }
+  }
+
+  /** A word of 8 nibbles: four columns, and the four that follow 16 columns on. */
+  private static void nibbles(int bias, MemorySegment weights, long tile, float[] panel, int to) {
+    IntVector whole = IntVector.broadcast(INTS, WHOLE_BITS);
+    IntVector nibble = IntVector.broadcast(INTS, 15);
+    FloatVector less = FloatVector.broadcast(FLOATS, WHOLE + bias);
     for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-      long at = tile + lane * 4L;
-      long plane = at + low.vectors() * COLUMN_BYTES;
-      long out = to + lane * 4L;
-      for (int quad = 0; quad < QUADS; quad++) {
-        // where there is no high plane, its mask leaves nothing of what is read in its place
+      int out = to + lane;
+      for (int vector = 0; vector < QUADS / 2; vector++) {
         IntVector words =
-            bits(weights, at + low.vector(quad) * COLUMN_BYTES, low.shift(quad), low.mask())
-                .or(
-                    bits(
-                            weights,
-                            (high == HighPlane.NONE ? at : plane)
-                                + high.vector(quad) * COLUMN_BYTES,
-                            high.shift(quad),
-                            high.mask())
-                        .lanewise(VectorOperators.LSHL, up));
-        spread(words, bias, panel, out);
-        out += 4 * COLUMN_BYTES;
+            IntVector.fromMemorySegment(INTS, weights, tile + vector * VECTOR + lane * 4L, ORDER);
+        words.and(nibble).or(whole).reinterpretAsFloats().sub(less).intoArray(panel, out);
+        words
+            .lanewise(VectorOperators.LSHR, 4)
+            .and(nibble)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + HALF);
+        words
+            .lanewise(VectorOperators.LSHR, 8)
+            .and(nibble)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 1 * COLUMN);
+        words
+            .lanewise(VectorOperators.LSHR, 12)
+            .and(nibble)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 1 * COLUMN + HALF);
+        words
+            .lanewise(VectorOperators.LSHR, 16)
+            .and(nibble)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 2 * COLUMN);
+        words
+            .lanewise(VectorOperators.LSHR, 20)
+            .and(nibble)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 2 * COLUMN + HALF);
+        words
+            .lanewise(VectorOperators.LSHR, 24)
+            .and(nibble)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 3 * COLUMN);
+        words
+            .lanewise(VectorOperators.LSHR, 28)
+            .and(nibble)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 3 * COLUMN + HALF);
+        out += 4 * COLUMN;
       }
     }
   }
 
-  private static IntVector bits(MemorySegment weights, long at, int shift, int mask) {
-    return IntVector.fromMemorySegment(INTS, weights, at, ORDER)
-        .lanewise(VectorOperators.LSHR, shift)
-        .and(mask);
+  private static void bytes(int bias, MemorySegment weights, long tile, float[] panel, int to) {
+    IntVector whole = IntVector.broadcast(INTS, WHOLE_BITS);
+    IntVector code = IntVector.broadcast(INTS, 255);
+    FloatVector less = FloatVector.broadcast(FLOATS, WHOLE + bias);
+    for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
+      int out = to + lane;
+      for (int quad = 0; quad < QUADS; quad++) {
+        IntVector words =
+            IntVector.fromMemorySegment(INTS, weights, tile + quad * VECTOR + lane * 4L, ORDER);
+        words.and(code).or(whole).reinterpretAsFloats().sub(less).intoArray(panel, out);
+        words
+            .lanewise(VectorOperators.LSHR, 8)
+            .and(code)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 1 * COLUMN);
+        words
+            .lanewise(VectorOperators.LSHR, 16)
+            .and(code)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 2 * COLUMN);
+        words
+            .lanewise(VectorOperators.LSHR, 24)
+            .and(code)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 3 * COLUMN);
+        out += 4 * COLUMN;
+      }
+    }
   }
 
-  /** Words of a byte for each of four columns become these columns. */
-  private static void spread(IntVector words, int bias, MemorySegment panel, long to) {
-    for (int b = 0; b < 4; b++) {
-      IntVector code = words.lanewise(VectorOperators.LSHR, 8 * b).and(255).sub(bias);
-      ((FloatVector) code.convert(VectorOperators.I2F, 0))
-          .intoMemorySegment(panel, to + b * COLUMN_BYTES, ORDER);
+  private static void planes(
+      LowPlane low,
+      HighPlane high,
+      int bias,
+      MemorySegment weights,
+      long tile,
+      float[] panel,
+      int to) {
+    IntVector whole = IntVector.broadcast(INTS, WHOLE_BITS);
+    IntVector code = IntVector.broadcast(INTS, 255);
+    FloatVector less = FloatVector.broadcast(FLOATS, WHOLE + bias);
+    int up = low.bits();
+    for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
+      long at = tile + lane * 4L;
+      // where there is no high plane, its mask leaves nothing of what is read in its place
+      long plane = high == HighPlane.NONE ? at : at + low.vectors() * VECTOR;
+      int out = to + lane;
+      for (int quad = 0; quad < QUADS; quad++) {
+        IntVector above =
+            IntVector.fromMemorySegment(INTS, weights, plane + high.vector(quad) * VECTOR, ORDER)
+                .lanewise(VectorOperators.LSHR, high.shift(quad))
+                .and(high.mask())
+                .lanewise(VectorOperators.LSHL, up);
+        IntVector words =
+            IntVector.fromMemorySegment(INTS, weights, at + low.vector(quad) * VECTOR, ORDER)
+                .lanewise(VectorOperators.LSHR, low.shift(quad))
+                .and(low.mask())
+                .or(above);
+        words.and(code).or(whole).reinterpretAsFloats().sub(less).intoArray(panel, out);
+        words
+            .lanewise(VectorOperators.LSHR, 8)
+            .and(code)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 1 * COLUMN);
+        words
+            .lanewise(VectorOperators.LSHR, 16)
+            .and(code)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 2 * COLUMN);
+        words
+            .lanewise(VectorOperators.LSHR, 24)
+            .and(code)
+            .or(whole)
+            .reinterpretAsFloats()
+            .sub(less)
+            .intoArray(panel, out + 3 * COLUMN);
+        out += 4 * COLUMN;
+      }
     }
   }
 
   /** Nibbles that are places in a table of 16. */
   private static void tableCodes(
-      Codes.Table table, MemorySegment weights, long tile, MemorySegment panel, long to) {
+      Codes.Table table, MemorySegment weights, long tile, float[] panel, int to) {
     int[] values = table.ints();
     for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
       for (int vector = 0; vector < 4; vector++) {
         IntVector words =
-            IntVector.fromMemorySegment(
-                INTS, weights, tile + vector * COLUMN_BYTES + lane * 4L, ORDER);
+            IntVector.fromMemorySegment(INTS, weights, tile + vector * VECTOR + lane * 4L, ORDER);
         for (int nibble = 0; nibble < 8; nibble++) {
           int column = 4 * vector + nibble / 2 + nibble % 2 * 16;
           IntVector places = words.lanewise(VectorOperators.LSHR, 4 * nibble).and(15);
-          long out = to + column * COLUMN_BYTES + lane * 4L;
+          int out = to + column * COLUMN + lane;
           if (Lanes.COUNT == 16) {
             IntVector entries = places.selectFrom(IntVector.fromArray(INTS, values, 0));
-            ((FloatVector) entries.convert(VectorOperators.I2F, 0))
-                .intoMemorySegment(panel, out, ORDER);
+            ((FloatVector) entries.convert(VectorOperators.I2F, 0)).intoArray(panel, out);
           } else {
-            places.intoMemorySegment(panel, out, ORDER);
+            ((FloatVector) places.convert(VectorOperators.I2F, 0)).intoArray(panel, out);
             lookUp(values, panel, out);
           }
         }
@@ -115,33 +249,29 @@ final class TilePanel {
   }
 
   /** Where a table is wider than a vector: one lane after the other. */
-  private static void lookUp(int[] values, MemorySegment panel, long at) {
+  private static void lookUp(int[] values, float[] panel, int at) {
     for (int lane = 0; lane < Lanes.COUNT; lane++) {
-      long offset = at + lane * 4L;
-      panel.set(JAVA_FLOAT, offset, values[panel.get(JAVA_INT, offset)]);
+      panel[at + lane] = values[(int) panel[at + lane]];
     }
   }
 
   /** Codes of a tile become its numbers, in place. */
-  static void toValues(
-      TileLayout layout, MemorySegment panel, long at, MemorySegment s, long from) {
+  static void toValues(TileLayout layout, float[] panel, int at, int from) {
     boolean offsets = layout.scales().hasOffset();
     for (int sub = 0; sub < layout.subBlocks(); sub++) {
       for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-        long scaleAt = from + sub * COLUMN_BYTES + lane * 4L;
-        FloatVector scale = FloatVector.fromMemorySegment(FLOATS, s, scaleAt, ORDER);
+        int scaleAt = from + sub * COLUMN + lane;
+        FloatVector scale = FloatVector.fromArray(FLOATS, panel, scaleAt);
         FloatVector offset =
             offsets
-                ? FloatVector.fromMemorySegment(
-                    FLOATS, s, scaleAt + layout.subBlocks() * COLUMN_BYTES, ORDER)
+                ? FloatVector.fromArray(FLOATS, panel, scaleAt + layout.subBlocks() * COLUMN)
                 : FloatVector.zero(FLOATS);
-        long first = at + sub * layout.subColumns() * COLUMN_BYTES + lane * 4L;
+        int first = at + sub * layout.subColumns() * COLUMN + lane;
         for (int column = 0; column < layout.subColumns(); column++) {
-          long where = first + column * COLUMN_BYTES;
-          FloatVector product =
-              FloatVector.fromMemorySegment(FLOATS, panel, where, ORDER).mul(scale);
+          int where = first + column * COLUMN;
+          FloatVector product = FloatVector.fromArray(FLOATS, panel, where).mul(scale);
           // two roundings, as the file's format defines its numbers
-          (offsets ? product.add(offset) : product).intoMemorySegment(panel, where, ORDER);
+          (offsets ? product.add(offset) : product).intoArray(panel, where);
         }
       }
     }

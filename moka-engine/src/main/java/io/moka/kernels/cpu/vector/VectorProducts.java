@@ -9,12 +9,10 @@ import io.moka.weights.TileLayout;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
 
-/** The products on the Vector API. A tile is no more than its rounded rows, one after the other. */
+/** The products on the Vector API. A tile holds a block of each of its rows, then the next. */
 public final class VectorProducts implements GroupProducts {
   /** Up to as many rows, products in 16-bit lanes are faster than decoding into a panel. */
   private static final int PAIR_ROWS = 2;
-
-  private static final int TILE_ROWS = 16;
 
   private final Activations activations;
 
@@ -39,7 +37,7 @@ public final class VectorProducts implements GroupProducts {
 
   @Override
   public int tileRows() {
-    return TILE_ROWS;
+    return PanelProduct.TILE_ROWS;
   }
 
   @Override
@@ -66,14 +64,15 @@ public final class VectorProducts implements GroupProducts {
     }
     TileLayout layout = format.tiles().orElseThrow();
     boolean pairs = rows <= PAIR_ROWS && PairProduct.serves(layout);
-    long to = at + row * RoundedRow.bytes(columns) + RoundedRow.bytes(firstColumn);
+    boolean nibbles = PairCodes.readsNibbles(layout);
+    long to = at + rows * RoundedRow.bytes(firstColumn) + row * (long) RoundedRow.BLOCK_BYTES;
     for (int i = 0; i < count; i += TileLayout.TILE_COLUMNS) {
       RoundedRow.round(x, from, tiles, to);
       if (pairs) {
-        RoundedRow.pair(layout.low(), tiles, to);
+        RoundedRow.pair(nibbles, tiles, to);
       }
       from += TileLayout.TILE_COLUMNS * (long) Float.BYTES;
-      to += RoundedRow.BLOCK_BYTES;
+      to += rows * (long) RoundedRow.BLOCK_BYTES;
     }
   }
 
@@ -105,7 +104,6 @@ public final class VectorProducts implements GroupProducts {
     }
     TileLayout layout = weights.format().tiles().orElseThrow();
     MemorySegment sums = scratch.sums();
-    RowMath.zero(sums, 0, count * PackedMatrix.GROUP_ROWS);
     int rowTiles = weights.columns() / TileLayout.TILE_COLUMNS;
     if (count > PAIR_ROWS || !PairProduct.serves(layout)) {
       PanelProduct.multiply(
@@ -119,23 +117,21 @@ public final class VectorProducts implements GroupProducts {
           at,
           count,
           sums,
-          scratch.panel(PanelProduct.SCRATCH_BYTES));
+          scratch.floats(PanelProduct.SCRATCH));
       return;
     }
-    for (int row = 0; row < count; row++) {
-      PairProduct.multiply(
-          layout,
-          weights.data(),
-          strip,
-          weights.stripBytes(),
-          strips,
-          rowTiles,
-          tiles,
-          at + row * RoundedRow.bytes(weights.columns()),
-          sums,
-          row * SUM_BYTES,
-          scratch.panel(PairProduct.SCRATCH_BYTES));
-    }
+    PairProduct.multiply(
+        layout,
+        weights.data(),
+        strip,
+        weights.stripBytes(),
+        strips,
+        rowTiles,
+        tiles,
+        at,
+        count,
+        sums,
+        scratch);
   }
 
   @Override
