@@ -18,6 +18,15 @@ public record TensorInfo(String name, WeightFormat format, List<Long> shape) {
   }
 
   /**
+   * Whether its numbers come in blocks with scales.
+   *
+   * @return false for floats
+   */
+  public boolean isQuantised() {
+    return format.isQuantised();
+  }
+
+  /**
    * How many numbers it has.
    *
    * @return the count

@@ -1,6 +1,5 @@
 package io.moka.engine;
 
-import io.moka.MokaException;
 import io.moka.checkpoint.Checkpoint;
 import io.moka.checkpoint.ModelConfig;
 import io.moka.checkpoint.ModelConfig.Moe;
@@ -76,7 +75,7 @@ public final class WarmUp implements AutoCloseable {
   }
 
   /**
-   * Begins, unless the model is loaded too soon for it.
+   * Begins, unless the model is loaded too soon for it. Never fails: loading goes on without it.
    *
    * @param checkpoint the model that is loaded
    * @param kernels what will compute it
@@ -87,19 +86,30 @@ public final class WarmUp implements AutoCloseable {
   public static WarmUp start(
       Checkpoint checkpoint, KernelChoice kernels, Activations activations, KvType type) {
     ModelConfig config = checkpoint.config();
-    TensorKey any = TensorKey.layer(Part.WQ, 0);
-    TensorInfo info = checkpoint.describe(any);
-    boolean isQuantised = Quantisation.Q4.target(any, info) == info.format();
-    Quantisation quantisation = isQuantised ? Quantisation.Q4 : Quantisation.KEEP;
+    int expert = config.isMoe(0) ? 0 : -1;
+    TensorInfo most = checkpoint.describe(TensorKey.expert(Part.GATE, 0, expert));
+    Quantisation quantisation = most.isQuantised() ? Quantisation.Q4 : Quantisation.KEEP;
     WarmUp warmUp = new WarmUp(tiny(config), quantisation, kernels, activations, type);
-    long bytes =
-        ModelTensors.of(config).keySet().stream()
-            .mapToLong(key -> checkpoint.describe(key).bytes())
-            .sum();
-    if (bytes >= LEAST_BYTES && kernels != KernelChoice.REFERENCE) {
-      warmUp.thread.start();
+    if (takesLong(checkpoint) && kernels != KernelChoice.REFERENCE) {
+      try {
+        warmUp.thread.start();
+      } catch (OutOfMemoryError e) {
+        LOG.log(Level.DEBUG, "no warm-up: the system has no thread for it", e);
+      }
     }
     return warmUp;
+  }
+
+  /** A packed file is mapped in less time than warming takes. */
+  private static boolean takesLong(Checkpoint checkpoint) {
+    if (checkpoint.packed().isPresent()) {
+      return false;
+    }
+    long bytes =
+        ModelTensors.of(checkpoint.config()).keySet().stream()
+            .mapToLong(key -> checkpoint.describe(key).bytes())
+            .sum();
+    return bytes >= LEAST_BYTES;
   }
 
   /** Steps that were taken. */
@@ -153,27 +163,22 @@ public final class WarmUp implements AutoCloseable {
         model.logits(0, 1);
         steps = step + 1;
       }
-    } catch (MokaException e) {
+    } catch (RuntimeException | Error e) {
+      // nobody asked for it, so nobody need hear of it
       LOG.log(Level.DEBUG, "no warm-up", e);
     }
     long millis = (System.nanoTime() - start) / 1_000_000;
     LOG.log(Level.DEBUG, "warm-up: {0} steps in {1} ms", steps, millis);
   }
 
-  /** Ends it; what it has not reached, the first requests do. */
+  /** Lets it end after its present step; what it has not reached, the first requests do. */
   @Override
   public void close() {
     closed = true;
-    boolean interrupted = false;
-    while (thread.isAlive()) {
-      try {
-        thread.join();
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
+  }
+
+  /** Waits until it has ended. */
+  void await() throws InterruptedException {
+    thread.join();
   }
 }

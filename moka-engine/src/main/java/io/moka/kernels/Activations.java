@@ -29,7 +29,7 @@ public enum Activations {
    * = fma(w[odd], a[odd], acc); acc = fma(w[even], a[even], acc)} in float32, where numbers below
    * 2^-126 are zeros on the way in and out. A last column without a partner is paired with zero.
    * Quantised weights take {@link #INT8}, the others float32. Over a cache of BF16 attention rounds
-   * queries and probabilities in this way, too.
+   * queries and probabilities in this way, too; keys and values are the weights then.
    *
    * <p>Tiles of a processor with AMX sum up in another order, over 32 columns at a time; the
    * machine code for them says which.

@@ -11,13 +11,15 @@ import java.lang.foreign.ValueLayout;
  * themselves.
  *
  * <pre>
- * layer = for each key/value head: keys of all blocks, then values of all blocks
+ * layer = slabs of 32 blocks, a span; the last may have fewer
+ * slab  = for each key/value head: keys of its blocks, then values of its blocks
  * keys of a block   = one strip: a lane is one of 16 positions, columns are the d dimensions
  * values of a block = ceil(d / 16) strips: a lane is one of 16 dimensions, columns are the positions
  * </pre>
  *
- * <p>So blocks that follow each other are one long run of keys and one of values, which the
- * processor reads ahead of; where a sequence grew alone, they do.
+ * <p>So the blocks of a span are one run of keys and one of values where a sequence grew alone, and
+ * the processor reads ahead of them. Longer runs would take memory, which comes in huge pages, in
+ * many places for the first token.
  *
  * <p>A strip is that of {@link io.moka.weights.PackedMatrix}, so that attention runs on the kernels
  * of the matrix products.
@@ -27,6 +29,8 @@ import java.lang.foreign.ValueLayout;
 public final class KvCache implements AutoCloseable {
   /** Positions of a block. */
   public static final int BLOCK_TOKENS = 16;
+
+  private static final int SLAB_BLOCKS = Kernels.SPAN_TOKENS / BLOCK_TOKENS;
 
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
@@ -150,7 +154,7 @@ public final class KvCache implements AutoCloseable {
    * @return bytes
    */
   public long keysOffset(int block, int head) {
-    return head * headBytes() + block * keysBytes();
+    return headOffset(block, head) + block % SLAB_BLOCKS * keysBytes();
   }
 
   /**
@@ -161,7 +165,9 @@ public final class KvCache implements AutoCloseable {
    * @return bytes
    */
   public long valuesOffset(int block, int head) {
-    return head * headBytes() + blocks * keysBytes() + block * valuesBytes();
+    return headOffset(block, head)
+        + slabBlocks(block) * keysBytes()
+        + block % SLAB_BLOCKS * valuesBytes();
   }
 
   /**
@@ -171,9 +177,13 @@ public final class KvCache implements AutoCloseable {
    * @return as {@link #valuesOffset} says
    */
   public long valuesOfKeys(long keys) {
-    long head = keys / headBytes();
-    long block = (keys - head * headBytes()) / keysBytes();
-    return head * headBytes() + blocks * keysBytes() + block * valuesBytes();
+    long slab = keys / (SLAB_BLOCKS * blockBytes());
+    int first = (int) slab * SLAB_BLOCKS;
+    long within = keys - first * blockBytes();
+    long headBytes = slabBlocks(first) * (keysBytes() + valuesBytes());
+    int head = (int) (within / headBytes);
+    int block = first + (int) ((within - head * headBytes) / keysBytes());
+    return valuesOffset(block, head);
   }
 
   /**
@@ -314,9 +324,15 @@ public final class KvCache implements AutoCloseable {
     }
   }
 
-  /** Of one head, in all blocks. */
-  private long headBytes() {
-    return blocks * (keysBytes() + valuesBytes());
+  /** Where a head begins in the slab of a block. */
+  private long headOffset(int block, int head) {
+    int first = block / SLAB_BLOCKS * SLAB_BLOCKS;
+    return first * blockBytes() + head * slabBlocks(block) * (keysBytes() + valuesBytes());
+  }
+
+  /** Blocks of the slab that a block lies in. */
+  private long slabBlocks(int block) {
+    return Math.min(SLAB_BLOCKS, blocks - block / SLAB_BLOCKS * SLAB_BLOCKS);
   }
 
   private long valuesBytes() {

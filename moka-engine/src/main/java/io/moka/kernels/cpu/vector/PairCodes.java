@@ -50,7 +50,6 @@ abstract sealed class PairCodes {
   /** Turns of a loop over the vectors of a tile; 1 where there is none. */
   final int turns;
 
-  final int vectorBytes = TileLayout.VECTOR_BYTES;
   final int quadWords;
 
   private PairCodes(int turns) {
@@ -462,7 +461,7 @@ abstract sealed class PairCodes {
         // the lower half is lifted above zero, so that the upper one is what it was
         all = all.add(both);
         upper = upper.add(both.lanewise(VectorOperators.ASHR, 16));
-        at += vectorBytes;
+        at += VECTOR;
         pairs += quadWords;
       }
       IntVector whole = all.sub(upper.lanewise(VectorOperators.LSHL, 16)).add(upper);

@@ -17,7 +17,7 @@ import jdk.incubator.vector.IntVector;
 /**
  * The product of a rounded row or two with quantised strips: a run of tiles at a time, {@link
  * PairCodes} yields the sums of its codes and {@link TileScales} its scales, and {@code acc =
- * fma(I, scale * da, acc)}. One strip after the other, since one stream is what a core reads
+ * fma(I, scale * da, acc)}. One strip after the other: one stream is what a core of a Zen reads
  * fastest.
  */
 final class PairProduct {

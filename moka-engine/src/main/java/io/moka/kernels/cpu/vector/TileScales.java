@@ -187,7 +187,9 @@ abstract sealed class TileScales {
     }
   }
 
-  /** Halves become floats, without a product of subnormal ones: it takes an Intel 150 cycles. */
+  /**
+   * Finite halves become floats, without a product of subnormal ones: it takes an Intel 150 cycles.
+   */
   private static void halves(
       MemorySegment weights, long entries, int tileBytes, int tiles, float[] out, int to) {
     for (int tile = 0; tile < tiles; tile++) {

@@ -41,8 +41,8 @@ import io.moka.weights.WeightFormat;
  *
  * <p>By dot products both columns are one step: sum += k.odd * q.odd; sum += k.even * q.even.
  *
- * <p>The blocks of a head lie apart, each shorter than what the processor's own prefetching needs
- * to start: so each is fetched while the one before is multiplied, line by line.
+ * <p>The blocks of a head may lie apart, each shorter than what the processor's own prefetching
+ * needs to start: so each is fetched while the one before is multiplied, line by line.
  */
 final class SpanCode {
   private static final int VECTOR_BYTES = 64;
@@ -55,9 +55,9 @@ final class SpanCode {
   /** Room on the stack for those of all heads. */
   private static final int ROUNDED_ROOM = SpanProducts.MAX_HEADS * ROUNDED_BYTES;
 
-  /** The seventh argument: above the return address and the saved registers. */
   private static final Gp[] SAVED = {Gp.RBX, Gp.RBP, Gp.R12, Gp.R13, Gp.R14, Gp.R15};
 
+  /** The seventh argument: above the return address and the saved registers. */
   private static final Mem LAST_ARGUMENT = Mem.at(Gp.RSP, 8 * (SAVED.length + 1));
 
   private static final Gp TABLE = Gp.RDI;

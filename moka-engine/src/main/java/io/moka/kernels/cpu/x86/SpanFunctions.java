@@ -3,7 +3,9 @@ package io.moka.kernels.cpu.x86;
 import io.moka.kernels.KvType;
 import io.moka.kernels.cpu.SpanProducts;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
 
@@ -45,9 +47,11 @@ record SpanFunctions(
 
   /** As above, for a cache of BF16 and queries and probabilities rounded to it. */
   static Availability<SpanFunctions> loadRounding(CpuFeatures features) {
-    String missing = features.missing(CpuFeatures.BF16_512);
-    if (!missing.isEmpty()) {
-      return new Availability.Unavailable<>("the processor or the system lacks " + missing);
+    for (Set<CpuFeatures.Feature> needed : List.of(CpuFeatures.FLOAT_512, CpuFeatures.BF16_512)) {
+      String missing = features.missing(needed);
+      if (!missing.isEmpty()) {
+        return new Availability.Unavailable<>("the processor or the system lacks " + missing);
+      }
     }
     Assembler assembler = new Assembler();
     return load(

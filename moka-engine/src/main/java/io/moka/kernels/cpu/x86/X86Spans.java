@@ -1,5 +1,6 @@
 package io.moka.kernels.cpu.x86;
 
+import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
 import io.moka.kernels.cpu.Scratch;
@@ -45,6 +46,8 @@ final class X86Spans implements SpanProducts {
       rest.scores(cache, layer, keys, blocks, queries, from, heads, scale, scores, to, scratch);
       return;
     }
+    // for a whole span, so that it does not grow with the text
+    int room = Math.max(blocks, Kernels.SPAN_TOKENS / BLOCK);
     SpanCalls.scores(
         own,
         cache,
@@ -57,7 +60,7 @@ final class X86Spans implements SpanProducts {
         scale,
         scores,
         to,
-        scratch.panel(SpanCalls.scoresBytes(own, cache.headDim(), blocks, heads)));
+        scratch.panel(SpanCalls.scoresBytes(own, cache.headDim(), room, heads)));
   }
 
   @Override
