@@ -2,6 +2,7 @@ package io.moka.cli;
 
 import io.moka.checkpoint.Checkpoint;
 import io.moka.checkpoint.CheckpointWriter;
+import io.moka.checkpoint.ModelTensors;
 import io.moka.engine.Benchmark;
 import io.moka.engine.WorkCount;
 import io.moka.kernels.cpu.vector.RoofProbe;
@@ -116,12 +117,19 @@ final class BenchCommand implements Runnable {
               WorkCount.of(checkpoint),
               roof,
               json,
-              model.multipliesInFloat32(checkpoint));
+              model.multipliesInFloat32(checkpoint),
+              bytes(checkpoint) < PROBE_BYTES);
       for (TransformerOptions options : paths()) {
         time(checkpoint, options, report);
       }
       report.finish(() -> RoofProbe.measure(model.threads(), PROBE_BYTES));
     }
+  }
+
+  private static long bytes(Checkpoint checkpoint) {
+    return ModelTensors.of(checkpoint.config()).keySet().stream()
+        .mapToLong(key -> checkpoint.describe(key).bytes())
+        .sum();
   }
 
   private void check(String option, int value, int least) {

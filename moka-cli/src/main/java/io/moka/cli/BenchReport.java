@@ -23,6 +23,7 @@ final class BenchReport {
   private final Roof roof;
   private final boolean json;
   private final boolean exact;
+  private final boolean cached;
   private final String row;
   private double largestBandwidth;
   private double largestFlops;
@@ -33,6 +34,7 @@ final class BenchReport {
    * Begins a report.
    *
    * @param exact whether every product takes float32 inputs: none is then above the FMA peak
+   * @param cached whether caches may hold the weights: they may then be read faster than memory
    */
   BenchReport(
       Environment environment,
@@ -40,13 +42,15 @@ final class BenchReport {
       WorkCount work,
       Roof roof,
       boolean json,
-      boolean exact) {
+      boolean exact,
+      boolean cached) {
     this.environment = environment;
     this.model = model;
     this.work = work;
     this.roof = roof;
     this.json = json;
     this.exact = exact;
+    this.cached = cached;
     this.row = "| %-" + modelWidth() + "s" + CELLS;
   }
 
@@ -88,7 +92,9 @@ final class BenchReport {
   }
 
   void run(Benchmark.Run run) {
-    largestBandwidth = Math.max(largestBandwidth, bandwidth(run));
+    if (!cached) {
+      largestBandwidth = Math.max(largestBandwidth, bandwidth(run));
+    }
     if (exact) {
       largestFlops = Math.max(largestFlops, flops(run));
     }
