@@ -118,18 +118,12 @@ final class BenchCommand implements Runnable {
               roof,
               json,
               model.multipliesInFloat32(checkpoint),
-              bytes(checkpoint) < PROBE_BYTES);
+              ModelTensors.bytes(checkpoint) < PROBE_BYTES);
       for (TransformerOptions options : paths()) {
         time(checkpoint, options, report);
       }
       report.finish(() -> RoofProbe.measure(model.threads(), PROBE_BYTES));
     }
-  }
-
-  private static long bytes(Checkpoint checkpoint) {
-    return ModelTensors.of(checkpoint.config()).keySet().stream()
-        .mapToLong(key -> checkpoint.describe(key).bytes())
-        .sum();
   }
 
   private void check(String option, int value, int least) {

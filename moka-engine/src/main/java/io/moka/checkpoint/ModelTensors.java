@@ -40,6 +40,18 @@ public final class ModelTensors {
     return shapes;
   }
 
+  /**
+   * Bytes of all weights as they are stored.
+   *
+   * @param checkpoint the model
+   * @return the sum over its tensors
+   */
+  public static long bytes(Checkpoint checkpoint) {
+    return of(checkpoint.config()).keySet().stream()
+        .mapToLong(key -> checkpoint.describe(key).bytes())
+        .sum();
+  }
+
   private static void addAttention(
       Map<TensorKey, List<Long>> shapes, ModelConfig config, int layer) {
     long hidden = config.hiddenSize();

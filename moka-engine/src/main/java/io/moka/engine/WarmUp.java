@@ -19,6 +19,7 @@ import io.moka.model.Batch;
 import io.moka.model.Transformer;
 import io.moka.model.TransformerOptions;
 import java.lang.System.Logger.Level;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
@@ -102,14 +103,7 @@ public final class WarmUp implements AutoCloseable {
 
   /** A packed file is mapped in less time than warming takes. */
   private static boolean takesLong(Checkpoint checkpoint) {
-    if (checkpoint.packed().isPresent()) {
-      return false;
-    }
-    long bytes =
-        ModelTensors.of(checkpoint.config()).keySet().stream()
-            .mapToLong(key -> checkpoint.describe(key).bytes())
-            .sum();
-    return bytes >= LEAST_BYTES;
+    return checkpoint.packed().isEmpty() && ModelTensors.bytes(checkpoint) >= LEAST_BYTES;
   }
 
   /** Steps that were taken. */
@@ -180,5 +174,10 @@ public final class WarmUp implements AutoCloseable {
   /** Waits until it has ended. */
   void await() throws InterruptedException {
     thread.join();
+  }
+
+  /** Waits a while; tells whether it has ended. */
+  boolean endsWithin(Duration time) throws InterruptedException {
+    return thread.join(time);
   }
 }
