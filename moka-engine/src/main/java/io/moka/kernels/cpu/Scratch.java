@@ -15,6 +15,7 @@ public final class Scratch {
   private final Arena arena;
   private MemorySegment panel = MemorySegment.NULL;
   private float[] floats = new float[0];
+  private short[] shorts = {};
   private int[] ints = new int[0];
 
   /**
@@ -92,5 +93,18 @@ public final class Scratch {
       ints = new int[count];
     }
     return ints;
+  }
+
+  /**
+   * Room for halves on the heap, as for {@link #floats}.
+   *
+   * @param count how many
+   * @return at least as many
+   */
+  public short[] shorts(int count) {
+    if (shorts.length < count) {
+      shorts = new short[count];
+    }
+    return shorts;
   }
 }

@@ -8,9 +8,6 @@ import io.moka.weights.TileLayout;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * The product of up to 128 rows with a group of strips, whatever the format. A format that needs
@@ -59,8 +56,11 @@ final class GroupProduct {
       case F16 -> {
         long panelStrip = PackedMatrix.stripBytes(WeightFormat.F32, columns);
         MemorySegment panel = scratch.panel(panelStrip * strips);
+        short[] halves = scratch.shorts(TILE);
+        float[] values = scratch.floats(TILE);
         for (int s = 0; s < strips; s++) {
-          decodeHalves(weights, strip + s * stripBytes, pairs, panel, s * panelStrip);
+          decodeHalves(
+              weights, strip + s * stripBytes, pairs, halves, values, panel, s * panelStrip);
         }
         multiplyTiles(StripFormat.F32, panel, 0, panelStrip, strips, pairs, x, count, scratch);
       }
@@ -127,29 +127,25 @@ final class GroupProduct {
     }
   }
 
-  /** One strip of binary16 becomes one strip of floats. */
+  /** One strip of binary16 becomes one strip of floats: a plain loop that the compiler widens. */
   private static void decodeHalves(
-      MemorySegment weights, long from, int pairs, MemorySegment panel, long to) {
-    int columns = 2 * pairs;
-    for (int column = 0; column < columns; column++) {
-      for (int lane = 0; lane < PackedMatrix.STRIP_ROWS; lane += Lanes.COUNT) {
-        long at = column * (long) PackedMatrix.STRIP_ROWS + lane;
-        IntVector high =
-            Lanes.shorts(weights, from + at * Short.BYTES).lanewise(VectorOperators.LSHL, 16);
-        halfToFloat(high).intoMemorySegment(panel, to + at * Float.BYTES, Lanes.ORDER);
+      MemorySegment weights,
+      long from,
+      int pairs,
+      short[] halves,
+      float[] values,
+      MemorySegment panel,
+      long to) {
+    int length = 2 * pairs * PackedMatrix.STRIP_ROWS;
+    for (int done = 0; done < length; done += TILE) {
+      int count = Math.min(TILE, length - done);
+      MemorySegment.copy(
+          weights, ValueLayout.JAVA_SHORT, from + (long) done * Short.BYTES, halves, 0, count);
+      for (int i = 0; i < count; i++) {
+        values[i] = Float.float16ToFloat(halves[i]);
       }
+      MemorySegment.copy(
+          values, 0, panel, ValueLayout.JAVA_FLOAT, to + (long) done * Float.BYTES, count);
     }
-  }
-
-  /**
-   * Binary16 in the upper half of each lane; its exponent is moved down and made good by a product.
-   */
-  private static FloatVector halfToFloat(IntVector high) {
-    IntVector bits = high.lanewise(VectorOperators.ASHR, 3).and(0x8FFFE000);
-    FloatVector finite = bits.reinterpretAsFloats().mul(0x1p112f);
-    IntVector special = bits.or(0x7F800000);
-    return finite.blend(
-        special.reinterpretAsFloats(),
-        bits.and(0x0F800000).compare(VectorOperators.EQ, 0x0F800000).cast(Lanes.FLOATS));
   }
 }
