@@ -117,7 +117,8 @@ final class ModelOptions {
       paramLabel = "TYPE",
       defaultValue = "auto",
       description =
-          "How the cache stores keys and values: auto, f32, f16 or bf16."
+          "How the cache stores keys and values: auto, f32, f16, bf16 or q8 (8 bits and scales,"
+              + " little more than half of f16)."
               + " Default: ${DEFAULT-VALUE}. [MOKA_KV]")
   private KvChoice kv = KvChoice.AUTO;
 
@@ -126,7 +127,8 @@ final class ModelOptions {
     AUTO,
     F32,
     F16,
-    BF16
+    BF16,
+    Q8
   }
 
   ModelOptions(Environment environment) {
@@ -222,6 +224,7 @@ final class ModelOptions {
       case F32 -> options.withKvType(KvType.F32);
       case F16 -> options.withKvType(KvType.F16);
       case BF16 -> options.withKvType(KvType.BF16);
+      case Q8 -> options.withKvType(KvType.Q8);
     };
   }
 

@@ -73,6 +73,16 @@ public enum Activations {
   }
 
   /**
+   * Whether queries and probabilities are rounded to bf16 before they meet keys and values.
+   *
+   * @param type of these
+   * @return true for bf16
+   */
+  public boolean roundsToBf16(KvType type) {
+    return this == BF16 && type == KvType.BF16;
+  }
+
+  /**
    * Whether rows are rounded in any way before they meet weights of a format.
    *
    * @param format of the weights

@@ -21,8 +21,8 @@ import java.lang.foreign.ValueLayout;
  * the processor reads ahead of them. Longer runs would take memory, which comes in huge pages, in
  * many places for the first token.
  *
- * <p>A strip is that of {@link io.moka.weights.PackedMatrix}, so that attention runs on the kernels
- * of the matrix products.
+ * <p>A strip of floats is that of {@link io.moka.weights.PackedMatrix}, so that attention runs on
+ * the kernels of the matrix products; one of 8 bits is that of {@link Q8Strips}.
  *
  * <p>Its owner closes it; nothing may read it after that.
  */
@@ -192,11 +192,55 @@ public final class KvCache implements AutoCloseable {
    * @return the count
    */
   public long valueStripBytes() {
-    return PackedMatrix.stripBytes(type.format(), BLOCK_TOKENS);
+    return valueStripBytes(type);
   }
 
   /**
-   * Where one element of a key lies in {@link #layer}.
+   * Bytes of the keys of a block and head.
+   *
+   * @return the count
+   */
+  public long keysBytes() {
+    return keysBytes(type, headDim);
+  }
+
+  /**
+   * One element of a key.
+   *
+   * @param layer from 0
+   * @param block its id
+   * @param head key/value head from 0
+   * @param slot position within the block
+   * @param dimension from 0
+   * @return what was stored, as the type rounds it
+   */
+  public float key(int layer, int block, int head, int slot, int dimension) {
+    if (!type.isFloat()) {
+      return Q8Strips.key(layers[layer], keysOffset(block, head), headDim, slot, dimension);
+    }
+    return type.format().get(layers[layer], keyOffset(block, head, slot, dimension));
+  }
+
+  /**
+   * One element of a value.
+   *
+   * @param layer from 0
+   * @param block its id
+   * @param head key/value head from 0
+   * @param slot position within the block
+   * @param dimension from 0
+   * @return what was stored, as the type rounds it
+   */
+  public float value(int layer, int block, int head, int slot, int dimension) {
+    if (!type.isFloat()) {
+      long strip = valuesOffset(block, head) + dimension / BLOCK_TOKENS * valueStripBytes();
+      return Q8Strips.value(layers[layer], strip, dimension % BLOCK_TOKENS, slot);
+    }
+    return type.format().get(layers[layer], valueOffset(block, head, slot, dimension));
+  }
+
+  /**
+   * Where one element of a key lies in {@link #layer}, in a type of floats.
    *
    * @param block its id
    * @param head key/value head from 0
@@ -209,7 +253,7 @@ public final class KvCache implements AutoCloseable {
   }
 
   /**
-   * Where one element of a value lies in {@link #layer}.
+   * Where one element of a value lies in {@link #layer}, in a type of floats.
    *
    * @param block its id
    * @param head key/value head from 0
@@ -245,6 +289,11 @@ public final class KvCache implements AutoCloseable {
       MemorySegment values,
       long valueFrom) {
     MemorySegment data = layers[layer];
+    if (!type.isFloat()) {
+      Q8Strips.putKey(data, keysOffset(block, head), headDim, slot, keys, keyFrom);
+      Q8Strips.putValue(data, valuesOffset(block, head), headDim, slot, values, valueFrom);
+      return;
+    }
     long key = keyOffset(block, head, slot, 0);
     long value = valueOffset(block, head, slot, 0);
     int pairBytes = PackedMatrix.pairBytes(type.format());
@@ -272,6 +321,10 @@ public final class KvCache implements AutoCloseable {
    * @param target takes as many bytes as the values of a block and head have
    */
   public void copySeenValues(int layer, long values, int first, int end, MemorySegment target) {
+    if (!type.isFloat()) {
+      copySeenCodes(layer, values, first, end, target);
+      return;
+    }
     int pairBytes = PackedMatrix.pairBytes(type.format());
     long stripBytes = valueStripBytes();
     long from = first / 2 * (long) pairBytes;
@@ -286,6 +339,24 @@ public final class KvCache implements AutoCloseable {
       if (end % 2 == 1) {
         clearHalf(target, strip + to - pairBytes, 1, pairBytes);
       }
+    }
+  }
+
+  /** Codes and scales: a scale that is not finite would make a number of a zero. */
+  private void copySeenCodes(int layer, long values, int first, int end, MemorySegment target) {
+    for (long strip = 0; strip < target.byteSize(); strip += valueStripBytes()) {
+      copySeen(layer, values, strip, Q8Strips.LANES, first, end, target);
+      copySeen(layer, values, strip + Q8Strips.VALUE_CODES, Short.BYTES, first, end, target);
+    }
+  }
+
+  /** Entries of some bytes, one for each slot. */
+  private void copySeen(
+      int layer, long values, long at, int bytes, int first, int end, MemorySegment target) {
+    for (long i = 0; i < (long) BLOCK_TOKENS * bytes; i++) {
+      boolean seen = i >= (long) first * bytes && i < (long) end * bytes;
+      byte own = seen ? layers[layer].get(ValueLayout.JAVA_BYTE, values + at + i) : 0;
+      target.set(ValueLayout.JAVA_BYTE, at + i, own);
     }
   }
 
@@ -339,17 +410,20 @@ public final class KvCache implements AutoCloseable {
     return valuesBytes(type, headDim);
   }
 
-  private long keysBytes() {
-    return keysBytes(type, headDim);
-  }
-
   private static long keysBytes(KvType type, int headDim) {
-    return PackedMatrix.stripBytes(type.format(), headDim);
+    return type.isFloat()
+        ? PackedMatrix.stripBytes(type.format(), headDim)
+        : Q8Strips.keysBytes(headDim);
   }
 
   private static long valuesBytes(KvType type, int headDim) {
-    int strips = (headDim + PackedMatrix.STRIP_ROWS - 1) / PackedMatrix.STRIP_ROWS;
-    return strips * PackedMatrix.stripBytes(type.format(), BLOCK_TOKENS);
+    return Math.ceilDiv(headDim, BLOCK_TOKENS) * valueStripBytes(type);
+  }
+
+  private static long valueStripBytes(KvType type) {
+    return type.isFloat()
+        ? PackedMatrix.stripBytes(type.format(), BLOCK_TOKENS)
+        : Q8Strips.valueStripBytes();
   }
 
   @Override

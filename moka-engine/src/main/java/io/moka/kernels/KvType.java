@@ -11,7 +11,9 @@ public enum KvType {
   /** Rounded to binary16; a value too large for it becomes the largest finite one. */
   F16(WeightFormat.F16),
   /** Rounded to the upper half of a binary32. */
-  BF16(WeightFormat.BF16);
+  BF16(WeightFormat.BF16),
+  /** 8 bits with a scale for 32 dimensions of a key and 16 of a value, as {@link Q8Strips} says. */
+  Q8(null);
 
   private static final float HALF_LARGEST = 65504;
 
@@ -22,25 +24,29 @@ public enum KvType {
   }
 
   /**
+   * Whether each number is a float of its own.
+   *
+   * @return false for codes that share scales
+   */
+  public boolean isFloat() {
+    return format != null;
+  }
+
+  /**
    * The same as a number format.
    *
    * @return the format
+   * @throws IllegalStateException if numbers are not floats
    */
   public WeightFormat format() {
+    if (format == null) {
+      throw new IllegalStateException(this + " has no format of single numbers");
+    }
     return format;
   }
 
   /**
-   * Bytes of one number.
-   *
-   * @return the count
-   */
-  public int bytes() {
-    return format.blockBytes();
-  }
-
-  /**
-   * Rounds and stores one number.
+   * Rounds and stores one number of a type of floats.
    *
    * @param data memory to store into
    * @param offset bytes to where it goes
@@ -51,6 +57,7 @@ public enum KvType {
       case F32 -> data.set(ValueLayout.JAVA_FLOAT_UNALIGNED, offset, value);
       case F16 -> data.set(ValueLayout.JAVA_SHORT_UNALIGNED, offset, toHalf(value));
       case BF16 -> data.set(ValueLayout.JAVA_SHORT_UNALIGNED, offset, toBfloat(value));
+      case Q8 -> throw new IllegalStateException("single numbers have no scale");
     }
   }
 

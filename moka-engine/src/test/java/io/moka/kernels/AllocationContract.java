@@ -31,12 +31,14 @@ public interface AllocationContract extends KernelsUnderTest {
       try (Kernels kernels = open(threads);
           Arena arena = Arena.ofShared();
           KvCache halves = new KvCache(KvType.F16, 1, 64, 2, 64);
-          KvCache pairs = new KvCache(KvType.BF16, 1, 64, 2, 64)) {
+          KvCache pairs = new KvCache(KvType.BF16, 1, 64, 2, 64);
+          KvCache codes = new KvCache(KvType.Q8, 1, 64, 2, 64)) {
         Map<String, Runnable> calls = new LinkedHashMap<>();
         rowOperations(kernels, arena, calls);
         products(kernels, arena, calls);
         attention(kernels, arena, halves, calls);
         attention(kernels, arena, pairs, calls);
+        attention(kernels, arena, codes, calls);
         Map<String, Long> allocating = new LinkedHashMap<>();
         calls.forEach((what, call) -> {
           long bytes = bytesOnceWarm(call);

@@ -95,15 +95,12 @@ final class AttentionBound {
   }
 
   private double key(int head, int position, int dimension) {
-    return read(cache.keyOffset(block(position), kvHead(head), slot(position), dimension));
+    return cache.key(TestSequence.LAYER, block(position), kvHead(head), slot(position), dimension);
   }
 
   private double value(int head, int position, int dimension) {
-    return read(cache.valueOffset(block(position), kvHead(head), slot(position), dimension));
-  }
-
-  private double read(long offset) {
-    return cache.type().format().get(cache.layer(TestSequence.LAYER), offset);
+    return cache.value(
+        TestSequence.LAYER, block(position), kvHead(head), slot(position), dimension);
   }
 
   private int kvHead(int head) {

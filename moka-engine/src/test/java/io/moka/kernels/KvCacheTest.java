@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class KvCacheTest {
   /** Also: each lies within its own head's strip, and all of them within the layer. */
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "Q8")
   void noTwoElementsShareAByte(KvType type) {
     for (int headDim : new int[] {2, 14, 16, 18, 64}) {
       try (KvCache cache = new KvCache(type, 1, 3, 2, headDim)) {
@@ -32,14 +32,15 @@ class KvCacheTest {
             }
           }
         }
-        assertThat(taken.cardinality()).isEqualTo(3 * 2 * 2 * 16 * headDim * type.bytes());
+        assertThat(taken.cardinality())
+            .isEqualTo(3 * 2 * 2 * 16 * headDim * type.format().blockBytes());
       }
     }
   }
 
   private static void take(KvCache cache, BitSet taken, long offset) {
     int from = (int) offset;
-    int to = from + cache.type().bytes();
+    int to = from + cache.type().format().blockBytes();
     assertThat(taken.get(from, to).isEmpty()).as("bytes %d to %d", from, to).isTrue();
     assertThat((long) to).isLessThanOrEqualTo(cache.layer(0).byteSize());
     taken.set(from, to);
@@ -65,7 +66,7 @@ class KvCacheTest {
 
   /** Element by element as {@link KvType#put} would do it, and no other byte. */
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "Q8")
   void storesWhereTheOffsetsSay(KvType type) {
     for (int headDim : new int[] {2, 14, 16, 18, 46, 80}) {
       try (Arena arena = Arena.ofConfined();
@@ -93,7 +94,7 @@ class KvCacheTest {
 
   /** All that an earlier sequence left is NaN; so is what the target held. */
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "Q8")
   void copiesWhatIsSeenAndZeros(KvType type) {
     for (int headDim : new int[] {2, 14, 16, 18, 80}) {
       try (Arena arena = Arena.ofConfined();
@@ -195,7 +196,7 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "Q8")
   void readsInTheFormatItStores(KvType type) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment data = arena.allocate(8);

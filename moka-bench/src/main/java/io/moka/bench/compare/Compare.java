@@ -100,7 +100,8 @@ final class Compare implements Callable<Integer> {
   @Option(
       names = "--kv",
       defaultValue = "f32",
-      description = "Moka's cache: f32, f16 or bf16; the peers' is f16. Default: ${DEFAULT-VALUE}.")
+      description =
+          "Moka's cache: f32, f16, bf16 or q8; the peers' is f16. Default: ${DEFAULT-VALUE}.")
   private KvType kv = KvType.F32;
 
   @Option(

@@ -136,18 +136,20 @@ public final class ReferenceKernels implements Kernels {
       AttentionShape shape,
       int rows) {
     Shapes.store(keys, values, cache, layer, slots, shape, rows);
-    MemorySegment memory = cache.layer(layer);
     for (int row = 0; row < rows; row++) {
       int slot = slots.position(row) % KvCache.BLOCK_TOKENS;
       int block = slots.block(row, slots.position(row) / KvCache.BLOCK_TOKENS);
       for (int head = 0; head < shape.kvHeads(); head++) {
-        for (int i = 0; i < shape.headDim(); i++) {
-          int column = head * shape.headDim() + i;
-          long key = cache.keyOffset(block, head, slot, i);
-          long value = cache.valueOffset(block, head, slot, i);
-          cache.type().put(memory, key, keys.get(row, column));
-          cache.type().put(memory, value, values.get(row, column));
-        }
+        long at = (long) head * shape.headDim() * Float.BYTES;
+        cache.store(
+            layer,
+            block,
+            head,
+            slot,
+            keys.data(),
+            keys.offsetBytes(row) + at,
+            values.data(),
+            values.offsetBytes(row) + at);
       }
     }
   }
@@ -199,14 +201,12 @@ public final class ReferenceKernels implements Kernels {
   private record Head(KvCache cache, int layer, int head, Positions seen) {
     double key(int p, int dimension) {
       int slot = (seen.first() + p) % KvCache.BLOCK_TOKENS;
-      long offset = cache.keyOffset(seen.blocks()[p], head, slot, dimension);
-      return cache.type().format().get(cache.layer(layer), offset);
+      return cache.key(layer, seen.blocks()[p], head, slot, dimension);
     }
 
     double value(int p, int dimension) {
       int slot = (seen.first() + p) % KvCache.BLOCK_TOKENS;
-      long offset = cache.valueOffset(seen.blocks()[p], head, slot, dimension);
-      return cache.type().format().get(cache.layer(layer), offset);
+      return cache.value(layer, seen.blocks()[p], head, slot, dimension);
     }
   }
 

@@ -52,6 +52,10 @@ final class SpanCase implements AutoCloseable {
   private final boolean rounds;
   private final int sumsFloats;
   private final Scratch scratch = new Scratch(arena);
+
+  /** A key and a value. */
+  private final MemorySegment position;
+
   private final MemorySegment queries;
   private final MemorySegment probabilities;
   private final MemorySegment scores;
@@ -60,10 +64,11 @@ final class SpanCase implements AutoCloseable {
 
   SpanCase(KvType type, int headDim, Activations activations) {
     this.headDim = headDim;
-    rounds = activations.roundsToBf16(type.format());
+    rounds = activations.roundsToBf16(type);
     random = new SplittableRandom(headDim);
     cache = new KvCache(type, LAYER + 1, CACHE_BLOCKS, KV_HEADS, headDim);
     sumsFloats = (int) SpanProducts.sumsStride(headDim) / Float.BYTES;
+    position = arena.allocate(2 * headDim * 4L, 4);
     for (int block = 0; block < CACHE_BLOCKS; block++) {
       fill(block);
     }
@@ -77,12 +82,12 @@ final class SpanCase implements AutoCloseable {
 
   /** The other heads of the cache stay zeros. */
   private void fill(int block) {
-    MemorySegment layer = cache.layer(LAYER);
     for (int slot = 0; slot < BLOCK; slot++) {
       for (int i = 0; i < headDim; i++) {
-        cache.type().put(layer, cache.keyOffset(block, KV_HEAD, slot, i), number());
-        cache.type().put(layer, cache.valueOffset(block, KV_HEAD, slot, i), number());
+        position.setAtIndex(ValueLayout.JAVA_FLOAT, i, number());
+        position.setAtIndex(ValueLayout.JAVA_FLOAT, headDim + i, number());
       }
+      cache.store(LAYER, block, KV_HEAD, slot, position, 0, position, headDim * 4L);
     }
   }
 
@@ -153,14 +158,13 @@ final class SpanCase implements AutoCloseable {
   /** [block][head][position], as scores lie. */
   private float[] scores(int[] blocks) {
     float[] expected = new float[blocks.length * BLOCK_FLOATS];
-    MemorySegment layer = cache.layer(LAYER);
     for (int i = 0; i < expected.length; i++) {
       int block = blocks[i / BLOCK_FLOATS];
       int head = i % BLOCK_FLOATS / BLOCK;
       float sum = 0;
       for (int step = 0; step < headDim; step++) {
         int c = inOrder(step);
-        float key = cache.type().format().get(layer, cache.keyOffset(block, KV_HEAD, i % BLOCK, c));
+        float key = cache.key(LAYER, block, KV_HEAD, i % BLOCK, c);
         sum = Math.fma(taken(query(head, c)), key, sum);
       }
       expected[i] = SCALE * sum;
@@ -224,7 +228,6 @@ final class SpanCase implements AutoCloseable {
   private float[][] sums(int[] blocks) {
     float[][] expected = new float[blocks.length + 1][];
     expected[0] = sumsBefore.clone();
-    MemorySegment layer = cache.layer(LAYER);
     for (int b = 0; b < blocks.length; b++) {
       expected[b + 1] = expected[b].clone();
       for (int head = 0; head < HEADS; head++) {
@@ -232,8 +235,7 @@ final class SpanCase implements AutoCloseable {
           float sum = 0;
           for (int step = 0; step < BLOCK; step++) {
             int slot = inOrder(step);
-            float value =
-                cache.type().format().get(layer, cache.valueOffset(blocks[b], KV_HEAD, slot, i));
+            float value = cache.value(LAYER, blocks[b], KV_HEAD, slot, i);
             sum = Math.fma(taken(probability(b, head, slot)), value, sum);
           }
           expected[b + 1][head * sumsFloats + i] += sum;

@@ -48,16 +48,13 @@ public final class VectorSpans implements SpanProducts {
     for (int block = 0; block < blocks; ) {
       int strips = equallySpaced(keys, block, blocks);
       long step = strips > 1 ? keys[block + 1] - keys[block] : 0;
-      multiply(
-          cache,
-          cache.layer(layer),
-          keys[block],
-          step,
-          strips,
-          cache.headDim(),
-          rows,
-          heads,
-          scratch);
+      MemorySegment data = cache.layer(layer);
+      if (cache.type().isFloat()) {
+        multiply(cache, data, keys[block], step, strips, cache.headDim(), rows, heads, scratch);
+      } else {
+        MemorySegment panel = Q8Panel.keys(cache, data, keys[block], step, strips, scratch);
+        multiplyFloats(panel, strips, cache.headDim(), rows, heads, scratch);
+      }
       for (int s = 0; s < strips; s++) {
         for (int i = 0; i < heads; i++) {
           long at = to + (long) (block + s) * SCORE_BLOCK_BYTES + (long) i * SCORE_BYTES;
@@ -72,7 +69,7 @@ public final class VectorSpans implements SpanProducts {
   /** The rows of the scratch as they are, or rounded in memory of the scratch. */
   private MemorySegment rounded(
       KvCache cache, MemorySegment x, int columns, int count, Scratch scratch) {
-    if (!activations.roundsToBf16(cache.type().format())) {
+    if (!activations.roundsToBf16(cache.type())) {
       return x;
     }
     long bytes = Bf16Row.bytes(columns);
@@ -109,6 +106,13 @@ public final class VectorSpans implements SpanProducts {
     } else {
       GroupProduct.multiply(format, data, strip, stripBytes, strips, columns, rows, count, scratch);
     }
+  }
+
+  private static void multiplyFloats(
+      MemorySegment panel, int strips, int columns, MemorySegment rows, int count, Scratch own) {
+    long stripBytes = PackedMatrix.stripBytes(WeightFormat.F32, columns);
+    GroupProduct.multiplyTiles(
+        StripFormat.F32, panel, 0, stripBytes, strips, columns / 2, rows, count, own);
   }
 
   /**
@@ -172,7 +176,12 @@ public final class VectorSpans implements SpanProducts {
         int width = Math.min(PackedMatrix.GROUP_ROWS, cache.headDim() - first);
         long strip = values[firstBlock + block] + first / BLOCK * stripBytes;
         int strips = Math.ceilDiv(width, BLOCK);
-        multiply(cache, data, strip, stripBytes, strips, BLOCK, rows, heads, scratch);
+        if (cache.type().isFloat()) {
+          multiply(cache, data, strip, stripBytes, strips, BLOCK, rows, heads, scratch);
+        } else {
+          MemorySegment panel = Q8Panel.values(cache, data, strip, strips, scratch);
+          multiplyFloats(panel, strips, BLOCK, rows, heads, scratch);
+        }
         for (int i = 0; i < heads; i++) {
           RowMath.add(
               scratch.sums(), i * StripProduct.ROW_BYTES, sums, i * sumsStride + first * 4L, width);

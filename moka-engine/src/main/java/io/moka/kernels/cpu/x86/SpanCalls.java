@@ -2,7 +2,6 @@ package io.moka.kernels.cpu.x86;
 
 import io.moka.kernels.KvCache;
 import io.moka.kernels.cpu.SpanProducts;
-import io.moka.weights.PackedMatrix;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
@@ -67,8 +66,7 @@ final class SpanCalls {
       long to,
       MemorySegment table) {
     checkCounts(functions, cache, blocks, heads);
-    long keysBytes = PackedMatrix.stripBytes(cache.type().format(), cache.headDim());
-    fill(table, data, keys, 0, blocks, keysBytes);
+    fill(table, data, keys, 0, blocks, cache.keysBytes());
     int even = blocks + blocks % 2;
     if (even > blocks) {
       // blocks go in pairs: the last of an odd number is taken twice

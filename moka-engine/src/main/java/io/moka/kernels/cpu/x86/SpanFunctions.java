@@ -6,8 +6,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Consumer;
-import java.util.function.IntFunction;
 
 /**
  * The functions of attention over a cache of one type, for 1 to 8 query heads. Owns their code;
@@ -31,18 +29,12 @@ record SpanFunctions(
   /** Writes and loads the functions for a type, if this processor can run them. */
   static Availability<SpanFunctions> load(KvType type, CpuFeatures features) {
     boolean wide = features.has(CpuFeatures.FLOAT_512);
-    String missing = features.missing(CpuFeatures.AVX2_FMA);
+    Set<CpuFeatures.Feature> least = type.isFloat() ? CpuFeatures.AVX2_FMA : CpuFeatures.FLOAT_512;
+    String missing = features.missing(least);
     if (!wide && !missing.isEmpty()) {
       return new Availability.Unavailable<>("the processor or the system lacks " + missing);
     }
-    int bits = wide ? 512 : 256;
-    Assembler assembler = new Assembler();
-    return load(
-        type,
-        assembler,
-        bits,
-        heads -> SpanCode.inFloats(assembler, type.format(), heads, bits),
-        Optional.empty());
+    return load(type, false, wide ? 512 : 256);
   }
 
   /** As above, for a cache of BF16 and queries and probabilities rounded to it. */
@@ -53,37 +45,30 @@ record SpanFunctions(
         return new Availability.Unavailable<>("the processor or the system lacks " + missing);
       }
     }
-    Assembler assembler = new Assembler();
-    return load(
-        KvType.BF16,
-        assembler,
-        512,
-        heads -> SpanCode.inDots(assembler, heads),
-        Optional.of(Bf16RoundCode::emit));
+    return load(KvType.BF16, true, 512);
   }
 
-  private static Availability<SpanFunctions> load(
-      KvType type,
-      Assembler assembler,
-      int bits,
-      IntFunction<SpanCode> code,
-      Optional<Consumer<Assembler>> rounding) {
+  private static Availability<SpanFunctions> load(KvType type, boolean dots, int bits) {
+    Assembler assembler = new Assembler();
     int[] scores = new int[SpanProducts.MAX_HEADS];
     int[] values = new int[SpanProducts.MAX_HEADS];
     for (int heads = 1; heads <= SpanProducts.MAX_HEADS; heads++) {
+      SpanCode.Shape shape = new SpanCode.Shape(type, dots, heads, bits);
       assembler.align(64);
       scores[heads - 1] = assembler.size();
-      code.apply(heads).scores();
+      new ScoreCode(assembler, shape).emit();
       assembler.align(64);
       values[heads - 1] = assembler.size();
-      code.apply(heads).values();
+      new ValueCode(assembler, shape).emit();
     }
     assembler.align(64);
     int softmax = assembler.size();
     SoftmaxCode.emit(assembler, bits);
     assembler.align(64);
     int round = assembler.size();
-    rounding.ifPresent(emitter -> emitter.accept(assembler));
+    if (dots) {
+      Bf16RoundCode.emit(assembler);
+    }
     return switch (CodeMemory.load(assembler.toBytes())) {
       case CodeMemory.Refused refused -> new Availability.Unavailable<>(refused.reason());
       case CodeMemory.Loaded(CodeMemory memory) ->
@@ -94,7 +79,7 @@ record SpanFunctions(
                   memory.entries(scores),
                   memory.entries(values),
                   memory.entry(softmax),
-                  rounding.map(emitted -> memory.entry(round))));
+                  dots ? Optional.of(memory.entry(round)) : Optional.empty()));
     };
   }
 

@@ -133,10 +133,12 @@ public final class X86Products implements GroupProducts, AutoCloseable {
           .ifPresent(products -> tiled.put(WeightFormat.BF16, products));
     }
     for (KvType type : KvType.values()) {
-      if (activations.roundsToBf16(type.format())) {
+      if (activations.roundsToBf16(type)) {
         ifThere(SpanFunctions.loadRounding(features)).ifPresent(own -> spans.put(type, own));
-      } else {
+      } else if (type.isFloat()) {
         spans.put(type, need(SpanFunctions.load(type, features)));
+      } else {
+        ifThere(SpanFunctions.load(type, features)).ifPresent(own -> spans.put(type, own));
       }
     }
     description = describe(features, tiles);

@@ -234,7 +234,7 @@ final class GuardedRun {
       SpanFunctions functions, int headDim, int blocks, int heads, boolean atEnd) {
     try (GuardedArena arena = new GuardedArena(atEnd);
         KvCache cache = new KvCache(functions.type(), 1, 1, 1, headDim)) {
-      long bytes = PackedMatrix.stripBytes(functions.type().format(), headDim);
+      long bytes = cache.keysBytes();
       MemorySegment keys = arena.allocate(blocks * bytes, 64);
       MemorySegment queries = arena.allocate(heads * headDim * 4L, 4);
       long even = (blocks + 1) / 2 * 2L;

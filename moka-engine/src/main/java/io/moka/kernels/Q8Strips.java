@@ -1,0 +1,130 @@
+package io.moka.kernels;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * Keys and values in 8 bits: a number is a code from -127 to 127 times a scale in binary16, which
+ * 32 dimensions of a position's key share, and 16 of its value.
+ *
+ * <pre>
+ * strip  = codes, column after column, a byte for each of 16 lanes; then scales
+ * keys   : a lane is a position, a column a dimension; 16 scales for each 32 columns
+ * values : a lane is a dimension, a column a position; a scale for each of 16 columns
+ * </pre>
+ *
+ * <p>The scale is the largest magnitude over 127, to the nearest half; codes are rounded to
+ * nearest, ties to even. The product of code and scale is exact in float32. A NaN makes its group
+ * NaN; numbers beyond 127 times the largest half become that.
+ */
+public final class Q8Strips {
+  /** Dimensions of a key that share a scale. */
+  public static final int KEY_GROUP = 32;
+
+  /** Lanes of a strip, and bytes of a column of codes. */
+  public static final int LANES = KvCache.BLOCK_TOKENS;
+
+  /** Bytes of the codes of a strip of values. */
+  public static final int VALUE_CODES = LANES * LANES;
+
+  /** Bytes of the scales of a group of keys, and of a strip of values. */
+  public static final int SCALES_BYTES = LANES * Short.BYTES;
+
+  private static final float LARGEST_CODE = 127;
+  private static final float LARGEST_HALF = 65504;
+
+  /** Added to a small float it leaves the nearest integer in the lowest bits. */
+  private static final float ROUNDER = 0x1.8p23f;
+
+  private static final ValueLayout.OfShort HALF = ValueLayout.JAVA_SHORT_UNALIGNED;
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+
+  private Q8Strips() {}
+
+  /**
+   * Bytes of the codes of a strip of keys.
+   *
+   * @param headDim d
+   * @return where its scales begin
+   */
+  public static long keyCodes(int headDim) {
+    return (long) headDim * LANES;
+  }
+
+  static long keysBytes(int headDim) {
+    return keyCodes(headDim) + Math.ceilDiv(headDim, KEY_GROUP) * (long) SCALES_BYTES;
+  }
+
+  static long valueStripBytes() {
+    return VALUE_CODES + SCALES_BYTES;
+  }
+
+  static float key(MemorySegment data, long strip, int headDim, int slot, int dimension) {
+    return data.get(ValueLayout.JAVA_BYTE, strip + code(dimension, slot))
+        * scale(data, strip + keyScale(headDim, slot, dimension));
+  }
+
+  /** Of a strip of values: lane is a dimension of the strip. */
+  static float value(MemorySegment data, long strip, int lane, int slot) {
+    return data.get(ValueLayout.JAVA_BYTE, strip + code(slot, lane))
+        * scale(data, strip + VALUE_CODES + slot * (long) Short.BYTES);
+  }
+
+  static void putKey(
+      MemorySegment data, long strip, int headDim, int slot, MemorySegment key, long from) {
+    for (int first = 0; first < headDim; first += KEY_GROUP) {
+      int count = Math.min(KEY_GROUP, headDim - first);
+      long floats = from + first * (long) Float.BYTES;
+      long scale = strip + keyScale(headDim, slot, first);
+      put(data, strip + code(first, slot), LANES, scale, key, floats, count);
+    }
+  }
+
+  static void putValue(
+      MemorySegment data, long strip, int headDim, int slot, MemorySegment value, long from) {
+    for (int first = 0; first < headDim; first += LANES) {
+      int count = Math.min(LANES, headDim - first);
+      long floats = from + first * (long) Float.BYTES;
+      long own = strip + first / LANES * valueStripBytes();
+      long scale = own + VALUE_CODES + slot * (long) Short.BYTES;
+      put(data, own + code(slot, 0), 1, scale, value, floats, count);
+    }
+  }
+
+  /** Some numbers that share a scale, as codes that lie a stride apart. */
+  private static void put(
+      MemorySegment data,
+      long codes,
+      int stride,
+      long scaleAt,
+      MemorySegment numbers,
+      long from,
+      int count) {
+    float largest = 0;
+    for (int i = 0; i < count; i++) {
+      largest = Math.max(largest, Math.abs(numbers.get(FLOAT, from + 4L * i)));
+    }
+    short half = Float.floatToFloat16(Math.min(largest / LARGEST_CODE, LARGEST_HALF));
+    float scale = Float.float16ToFloat(half);
+    float inverse = scale > 0 ? 1 / scale : 0;
+    data.set(HALF, scaleAt, half);
+    for (int i = 0; i < count; i++) {
+      float code =
+          Math.clamp(numbers.get(FLOAT, from + 4L * i) * inverse, -LARGEST_CODE, LARGEST_CODE);
+      byte bits = scale > 0 ? (byte) Float.floatToRawIntBits(code + ROUNDER) : 0;
+      data.set(ValueLayout.JAVA_BYTE, codes + (long) i * stride, bits);
+    }
+  }
+
+  private static long code(int column, int lane) {
+    return (long) column * LANES + lane;
+  }
+
+  private static long keyScale(int headDim, int slot, int dimension) {
+    return keyCodes(headDim) + dimension / KEY_GROUP * (long) SCALES_BYTES + slot * 2L;
+  }
+
+  private static float scale(MemorySegment data, long at) {
+    return Float.float16ToFloat(data.get(HALF, at));
+  }
+}
