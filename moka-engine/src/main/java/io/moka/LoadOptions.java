@@ -18,7 +18,7 @@ import java.util.function.DoubleConsumer;
  * @param prefuse whether the experts' gate and up are joined once, at load; false joins them in
  *     each step, to show what that costs, and is for {@link MoePath#FUSED} alone
  * @param forceRandomRouting for load tests: each token goes to experts drawn from a generator
- * @param kvType how keys and values are stored; empty for what suits the weights
+ * @param kvType how keys and values are stored; empty for F16 beside quantised weights, else F32
  * @param contextLength the longest text in tokens; empty for the model's, as far as memory goes
  * @param progress told the share loaded, from 0 to 1, from several threads
  */

@@ -70,7 +70,7 @@ final class LoadedModel implements AutoCloseable {
     closers.push(kernels::close);
     TransformerOptions how =
         new TransformerOptions(options.moePath(), options.prefuse(), options.forceRandomRouting());
-    kvType = options.kvType().orElse(KvType.F32);
+    kvType = options.kvType().orElseGet(() -> CachePlan.suitedType(checkpoint));
     Transformer transformer;
     try (WarmUp _ = WarmUp.start(checkpoint, options.kernels(), options.activations(), kvType)) {
       transformer = Transformer.load(checkpoint, kernels, how, options.progress());

@@ -55,7 +55,7 @@ public class AttentionBenchmark {
   public int context;
 
   /** How keys and values are stored. */
-  @Param({"F32", "F16", "BF16"})
+  @Param({"F32", "F16", "BF16", "Q8"})
   public KvType type;
 
   /** What computes. */

@@ -147,7 +147,7 @@ final class BenchCommand implements Runnable {
 
   private void time(Checkpoint checkpoint, TransformerOptions options, BenchReport report) {
     try (OpenModel open = model.load(checkpoint, options);
-        Benchmark benchmark = new Benchmark(open.transformer(), model.kvType())) {
+        Benchmark benchmark = new Benchmark(open.transformer(), model.kvType(checkpoint))) {
       Benchmark.Plan plan =
           new Benchmark.Plan(prompt, decode, runs, parallel, model.givenContext());
       List<Benchmark.Run> finished = new ArrayList<>();

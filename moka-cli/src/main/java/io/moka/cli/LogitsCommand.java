@@ -82,7 +82,7 @@ final class LogitsCommand implements Runnable {
       try (OpenModel open = model.load(checkpoint);
           OutputFile file = OutputFile.create(out)) {
         RowWriter writer = new RowWriter(file, vocabSize);
-        new BatchedLogits(open.transformer(), model.kvType(), tokens, batch)
+        new BatchedLogits(open.transformer(), model.kvType(checkpoint), tokens, batch)
             .run(chunk.orElse(Integer.MAX_VALUE), this::tell, writer::write);
         file.complete();
       }

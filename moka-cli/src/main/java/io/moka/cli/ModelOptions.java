@@ -7,6 +7,7 @@ import io.moka.checkpoint.Checkpoint;
 import io.moka.checkpoint.ModelLocator;
 import io.moka.checkpoint.ModelTensors;
 import io.moka.checkpoint.RandomCheckpoint;
+import io.moka.engine.CachePlan;
 import io.moka.engine.WarmUp;
 import io.moka.kernels.Activations;
 import io.moka.kernels.KernelChoice;
@@ -117,8 +118,8 @@ final class ModelOptions {
       paramLabel = "TYPE",
       defaultValue = "auto",
       description =
-          "How the cache stores keys and values: auto, f32, f16, bf16 or q8 (8 bits and scales,"
-              + " little more than half of f16)."
+          "How the cache stores keys and values: f32, f16, bf16, q8 (8 bits and scales, little"
+              + " more than half of f16), or auto: f16 for quantised weights, f32 for others."
               + " Default: ${DEFAULT-VALUE}. [MOKA_KV]")
   private KvChoice kv = KvChoice.AUTO;
 
@@ -172,7 +173,7 @@ final class ModelOptions {
   /** As {@link #load(Checkpoint)}, by another path through the experts. */
   OpenModel load(Checkpoint checkpoint, TransformerOptions options) {
     try (Progress progress = new Progress(environment, "loading");
-        WarmUp _ = WarmUp.start(checkpoint, kernels, activations, kvType())) {
+        WarmUp _ = WarmUp.start(checkpoint, kernels, activations, kvType(checkpoint))) {
       return OpenModel.load(checkpoint, kernels.open(threads(), activations), options, progress);
     }
   }
@@ -194,8 +195,8 @@ final class ModelOptions {
   }
 
   /** How the cache stores keys and values. */
-  KvType kvType() {
-    return loadOptions().kvType().orElse(KvType.F32); // as the engine chooses
+  KvType kvType(Checkpoint checkpoint) {
+    return loadOptions().kvType().orElseGet(() -> CachePlan.suitedType(checkpoint));
   }
 
   /** The context that the command line asks for; a variable means the longest text alone. */

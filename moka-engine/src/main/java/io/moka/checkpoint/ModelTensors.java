@@ -52,6 +52,17 @@ public final class ModelTensors {
         .sum();
   }
 
+  /**
+   * Whether a model's experts, or the layers that stand for them, are quantised.
+   *
+   * @param checkpoint the model
+   * @return as its first gate is
+   */
+  public static boolean areQuantised(Checkpoint checkpoint) {
+    int expert = checkpoint.config().isMoe(0) ? 0 : -1;
+    return checkpoint.describe(TensorKey.expert(Part.GATE, 0, expert)).isQuantised();
+  }
+
   private static void addAttention(
       Map<TensorKey, List<Long>> shapes, ModelConfig config, int layer) {
     long hidden = config.hiddenSize();

@@ -2,7 +2,9 @@ package io.moka.engine;
 
 import io.moka.ModelException;
 import io.moka.RequestException;
+import io.moka.checkpoint.Checkpoint;
 import io.moka.checkpoint.ModelConfig;
+import io.moka.checkpoint.ModelTensors;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
 import java.util.Optional;
@@ -21,6 +23,16 @@ public record CachePlan(int contextLength, int blocks, Optional<String> notice) 
   private static final int FULL_SEQUENCES = 8;
 
   private static final double GIB = 1 << 30;
+
+  /**
+   * How keys and values are best stored where nobody says.
+   *
+   * @param checkpoint the model
+   * @return F16 beside quantised weights, which cost more than it does; F32 beside float ones
+   */
+  public static KvType suitedType(Checkpoint checkpoint) {
+    return ModelTensors.areQuantised(checkpoint) ? KvType.F16 : KvType.F32;
+  }
 
   /**
    * Plans a cache.

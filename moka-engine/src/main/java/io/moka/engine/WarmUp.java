@@ -7,9 +7,6 @@ import io.moka.checkpoint.ModelTensors;
 import io.moka.checkpoint.Quantisation;
 import io.moka.checkpoint.QuantisedCheckpoint;
 import io.moka.checkpoint.RandomCheckpoint;
-import io.moka.checkpoint.TensorInfo;
-import io.moka.checkpoint.TensorKey;
-import io.moka.checkpoint.TensorKey.Part;
 import io.moka.kernels.Activations;
 import io.moka.kernels.KernelChoice;
 import io.moka.kernels.Kernels;
@@ -87,9 +84,8 @@ public final class WarmUp implements AutoCloseable {
   public static WarmUp start(
       Checkpoint checkpoint, KernelChoice kernels, Activations activations, KvType type) {
     ModelConfig config = checkpoint.config();
-    int expert = config.isMoe(0) ? 0 : -1;
-    TensorInfo most = checkpoint.describe(TensorKey.expert(Part.GATE, 0, expert));
-    Quantisation quantisation = most.isQuantised() ? Quantisation.Q4 : Quantisation.KEEP;
+    Quantisation quantisation =
+        ModelTensors.areQuantised(checkpoint) ? Quantisation.Q4 : Quantisation.KEEP;
     WarmUp warmUp = new WarmUp(tiny(config), quantisation, kernels, activations, type);
     if (takesLong(checkpoint) && kernels != KernelChoice.REFERENCE) {
       try {

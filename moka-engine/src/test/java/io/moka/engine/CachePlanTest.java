@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.moka.ModelException;
 import io.moka.RequestException;
 import io.moka.checkpoint.ModelConfig;
+import io.moka.checkpoint.Quantisation;
+import io.moka.checkpoint.QuantisedCheckpoint;
 import io.moka.checkpoint.RandomCheckpoint;
 import io.moka.kernels.KvType;
 import java.util.OptionalInt;
@@ -22,6 +24,15 @@ class CachePlanTest {
 
   /** 4 layers, 4 heads of 128, keys and values of 4 bytes, 16 positions. */
   private static final long BLOCK_BYTES = 4 * 4 * 128 * 2 * 4 * 16;
+
+  @Test
+  void quantisedWeightsHaveACacheOfHalves() {
+    try (RandomCheckpoint floats = RandomCheckpoint.parse("qwen3-30b-a3b:layers=1,experts=8")) {
+      assertThat(CachePlan.suitedType(floats)).isEqualTo(KvType.F32);
+      assertThat(CachePlan.suitedType(QuantisedCheckpoint.of(floats, Quantisation.Q4)))
+          .isEqualTo(KvType.F16);
+    }
+  }
 
   @Test
   void theModelsContextWhereMemoryAllows() {
