@@ -101,10 +101,10 @@ public final class Main implements Runnable {
     } else {
       COMMANDS.forEach((name, command) -> line.addSubcommand(name, command.apply(environment)));
     }
+    EnumWords.register(line);
     VariableDefaults variables = new VariableDefaults(environment);
     line.getCommandSpec().versionProvider(() -> new String[] {"moka " + Version.text()});
     return line.setDefaultValueProvider(variables)
-        .setCaseInsensitiveEnumValuesAllowed(true)
         .setAbbreviatedOptionsAllowed(false)
         .setUsageHelpWidth(WIDTH)
         .setOut(new PrintWriter(environment.out(), true))

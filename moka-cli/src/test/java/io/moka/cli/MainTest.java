@@ -125,6 +125,17 @@ class MainTest {
   }
 
   @Test
+  void listsTheWordsOfAnOptionAsTheyAreTyped() {
+    assertUsage(
+        new Shell().run("run", "--kv", "q9"),
+        "'--kv': expected one of auto, f32, f16, bf16, q8, but was \"q9\"");
+    assertUsage(
+        new Shell().variable("MOKA_KERNELS", "corn").run("run"),
+        "expected one of auto, x86, vector, reference, but was \"corn\"");
+    assertThat(new Shell().run("inspect", "--kv", "BF16", "--kernels", "vector").code()).isZero();
+  }
+
+  @Test
   void readsVariablesAfterFlags() {
     assertUsage(new Shell().variable("MOKA_THREADS", "many").run("inspect"), "(MOKA_THREADS=many)");
     assertThat(new Shell().variable("MOKA_THREADS", "many").run("inspect", "--threads", "1").code())
