@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.moka.kernels.reference.ReferenceKernels;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Keys and values into the cache, and attention over it. */
@@ -178,6 +179,38 @@ interface AttentionContract extends KernelsUnderTest {
           assertSameBits(out, whole[0], length, dice + ", chunks of " + chunk);
         }
       });
+    }
+  }
+
+  /** Few rows of long texts are cut by spans where there are more threads than heads. */
+  @Test
+  default void attentionIsTheSameOnAnyNumberOfThreads() {
+    for (AttentionShape shape :
+        List.of(
+            new AttentionShape(8, 1, 16, Integer.MAX_VALUE),
+            new AttentionShape(34, 2, 16, Integer.MAX_VALUE),
+            new AttentionShape(4, 1, 18, 700))) {
+      Dice dice = new Dice("attention on many threads, %s".formatted(shape));
+      try (Arena arena = Arena.ofShared()) {
+        TestSequence sequence = TestSequence.random(arena, shape, 1_700, 0, dice);
+        int[] positions = {1_699, 3, 1_024, 1_535, 700};
+        Rows queries =
+            TestRows.random(arena, positions.length, shape.heads() * shape.headDim(), dice);
+        try (KvCache cache = sequence.newCache(KvType.F16)) {
+          sequence.store(new ReferenceKernels(), arena, cache, 0, sequence.length());
+          for (int rows = 1; rows <= positions.length; rows++) {
+            int[] some = Arrays.copyOf(positions, rows);
+            Rows[] alone = new Rows[1];
+            for (int threads : new int[] {1, 2, 5, 16}) {
+              try (Kernels kernels = open(threads)) {
+                Rows out = sequence.attend(kernels, arena, cache, queries, some);
+                alone[0] = alone[0] == null ? out : alone[0];
+                assertSameBits(out, alone[0], rows, "%s, %d threads".formatted(dice, threads));
+              }
+            }
+          }
+        }
+      }
     }
   }
 
