@@ -11,6 +11,7 @@ import io.moka.engine.WarmUp;
 import io.moka.kernels.Activations;
 import io.moka.kernels.KernelChoice;
 import io.moka.kernels.KvType;
+import io.moka.kernels.cpu.NodeThreads;
 import io.moka.model.TransformerOptions;
 import io.moka.moe.MoePath;
 import java.util.Locale;
@@ -54,6 +55,15 @@ final class ModelOptions {
       paramLabel = "N",
       description = "Threads that compute. Default: one for each core. [MOKA_THREADS]")
   private Optional<Integer> threads = Optional.empty();
+
+  @Option(
+      names = "--numa",
+      arity = "0",
+      fallbackValue = "true",
+      description =
+          "On a machine with several memory nodes: bind threads to them, and place the rows of"
+              + " weights where they are read. [MOKA_NUMA]")
+  private boolean numa;
 
   @Option(
       names = "--moe-path",
@@ -171,7 +181,8 @@ final class ModelOptions {
   OpenModel load(Checkpoint checkpoint, TransformerOptions options) {
     try (Progress progress = new Progress(environment, "loading");
         WarmUp _ = WarmUp.start(checkpoint, kernels, activations, kvType())) {
-      return OpenModel.load(checkpoint, kernels.open(threads(), activations), options, progress);
+      return OpenModel.load(
+          checkpoint, kernels.open(nodeThreads(), activations), options, progress);
     }
   }
 
@@ -184,6 +195,10 @@ final class ModelOptions {
   /** Threads that compute. */
   int threads() {
     return threads.orElseGet(Runtime.getRuntime()::availableProcessors);
+  }
+
+  private NodeThreads nodeThreads() {
+    return numa ? NodeThreads.onThisMachine(threads()) : NodeThreads.onOneNode(threads());
   }
 
   /** The path through the experts. */
@@ -207,6 +222,7 @@ final class ModelOptions {
   LoadOptions loadOptions() {
     LoadOptions options =
         LoadOptions.DEFAULT
+            .withNuma(numa)
             .withKernels(kernels)
             .withActivations(activations)
             .withMoePath(moePath, !noPrefuse)
