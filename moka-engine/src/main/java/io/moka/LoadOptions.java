@@ -12,6 +12,8 @@ import java.util.function.DoubleConsumer;
  * How a model is loaded.
  *
  * @param threads threads that compute, from 1 to 1024; empty for one for each processor
+ * @param numa whether, on a machine with several memory nodes, threads are bound to them and rows
+ *     of weights are placed at those that read them; without effect elsewhere
  * @param kernels what computes
  * @param activations how precisely the inputs of products are taken
  * @param moePath the way through the experts
@@ -24,6 +26,7 @@ import java.util.function.DoubleConsumer;
  */
 public record LoadOptions(
     OptionalInt threads,
+    boolean numa,
     KernelChoice kernels,
     Activations activations,
     MoePath moePath,
@@ -37,6 +40,7 @@ public record LoadOptions(
   public static final LoadOptions DEFAULT =
       new LoadOptions(
           OptionalInt.empty(),
+          false,
           KernelChoice.AUTO,
           Activations.AUTO,
           MoePath.FUSED,
@@ -73,6 +77,27 @@ public record LoadOptions(
   public LoadOptions withThreads(int value) {
     return new LoadOptions(
         OptionalInt.of(value),
+        numa,
+        kernels,
+        activations,
+        moePath,
+        prefuse,
+        forceRandomRouting,
+        kvType,
+        contextLength,
+        progress);
+  }
+
+  /**
+   * Sets whether threads and weights are placed by memory nodes.
+   *
+   * @param value true for machines with several
+   * @return a changed copy
+   */
+  public LoadOptions withNuma(boolean value) {
+    return new LoadOptions(
+        threads,
+        value,
         kernels,
         activations,
         moePath,
@@ -92,6 +117,7 @@ public record LoadOptions(
   public LoadOptions withKernels(KernelChoice value) {
     return new LoadOptions(
         threads,
+        numa,
         value,
         activations,
         moePath,
@@ -111,6 +137,7 @@ public record LoadOptions(
   public LoadOptions withActivations(Activations value) {
     return new LoadOptions(
         threads,
+        numa,
         kernels,
         value,
         moePath,
@@ -131,6 +158,7 @@ public record LoadOptions(
   public LoadOptions withMoePath(MoePath path, boolean prefused) {
     return new LoadOptions(
         threads,
+        numa,
         kernels,
         activations,
         path,
@@ -149,7 +177,16 @@ public record LoadOptions(
    */
   public LoadOptions withForceRandomRouting(boolean value) {
     return new LoadOptions(
-        threads, kernels, activations, moePath, prefuse, value, kvType, contextLength, progress);
+        threads,
+        numa,
+        kernels,
+        activations,
+        moePath,
+        prefuse,
+        value,
+        kvType,
+        contextLength,
+        progress);
   }
 
   /**
@@ -161,6 +198,7 @@ public record LoadOptions(
   public LoadOptions withKvType(KvType value) {
     return new LoadOptions(
         threads,
+        numa,
         kernels,
         activations,
         moePath,
@@ -180,6 +218,7 @@ public record LoadOptions(
   public LoadOptions withContextLength(int tokens) {
     return new LoadOptions(
         threads,
+        numa,
         kernels,
         activations,
         moePath,
@@ -199,6 +238,7 @@ public record LoadOptions(
   public LoadOptions withProgress(DoubleConsumer listener) {
     return new LoadOptions(
         threads,
+        numa,
         kernels,
         activations,
         moePath,

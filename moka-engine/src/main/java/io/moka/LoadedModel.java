@@ -14,6 +14,7 @@ import io.moka.engine.WarmUp;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
+import io.moka.kernels.cpu.NodeThreads;
 import io.moka.model.Transformer;
 import io.moka.model.TransformerOptions;
 import io.moka.text.GgufVocabulary;
@@ -61,11 +62,14 @@ final class LoadedModel implements AutoCloseable {
     tokenizer.ifPresent(t -> closers.push(t::close));
     chatEncoder =
         tokenizer.flatMap(t -> t.chatTemplate().map(template -> new ChatEncoder(t, template)));
+    int threads = options.threads().orElseGet(Runtime.getRuntime()::availableProcessors);
     kernels =
         options
             .kernels()
             .open(
-                options.threads().orElseGet(Runtime.getRuntime()::availableProcessors),
+                options.numa()
+                    ? NodeThreads.onThisMachine(threads)
+                    : NodeThreads.onOneNode(threads),
                 options.activations());
     closers.push(kernels::close);
     TransformerOptions how =

@@ -14,6 +14,7 @@ import io.moka.engine.FinishReason;
 import io.moka.engine.TokenListener;
 import io.moka.kernels.KernelChoice;
 import io.moka.kernels.KvType;
+import io.moka.kernels.cpu.NodeThreads;
 import io.moka.moe.MoePath;
 import java.io.IOException;
 import java.io.InputStream;
@@ -288,11 +289,13 @@ class MokaTest {
     LoadOptions options =
         LoadOptions.DEFAULT
             .withThreads(2)
+            .withNuma(type == KvType.BF16)
             .withKvType(type)
             .withContextLength(100)
             .withMoePath(type == KvType.F16 ? MoePath.SPARSE : MoePath.FUSED, type == KvType.F16)
             .withForceRandomRouting(false);
-    try (Moka other = Moka.loadEmbedded(options)) {
+    try (LogLines _ = LogLines.of(NodeThreads.class); // where there is one node, it says so
+        Moka other = Moka.loadEmbedded(options)) {
       assertThat(other.kvType()).isEqualTo(type);
       assertThat(other.generate(PROMPT, GREEDY.withMaxTokens(8)).ids())
           .isEqualTo(ids(REFERENCE.get("greedy_ids")).subList(0, 8));

@@ -3,8 +3,11 @@ package io.moka.cli;
 import com.sun.management.OperatingSystemMXBean;
 import io.moka.kernels.KernelChoice;
 import io.moka.kernels.Kernels;
+import io.moka.kernels.cpu.MemoryNodes;
 import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -30,7 +33,7 @@ final class DevicesCommand implements Runnable {
       environment
           .out()
           .printf(
-              "kernels     %s%nprocessors  %d, %s%nmemory      %s, %s free%nheap        %s%n"
+              "kernels     %s%nprocessors  %d, %s%nmemory      %s, %s free%s%nheap        %s%n"
                   + "java        %s%n",
               kernels(
                   kernels.description(),
@@ -40,9 +43,21 @@ final class DevicesCommand implements Runnable {
               System.getProperty("os.arch"),
               Words.bytes(system.getTotalMemorySize()),
               Words.bytes(system.getFreeMemorySize()),
+              nodes(MemoryNodes.read(Path.of("/"))),
               Words.bytes(Runtime.getRuntime().maxMemory()),
               Runtime.version());
     }
+  }
+
+  /** The memory nodes below the memory, where there are several. */
+  static String nodes(MemoryNodes memory) {
+    return memory.whyOne().isPresent()
+        ? ""
+        : memory.nodes().stream()
+            .map(node ->
+                "%n            node %d: %d processors"
+                    .formatted(node.number(), node.processors().size()))
+            .collect(Collectors.joining());
   }
 
   /** What computes, and below it why that is not machine code, or not all the machine code. */

@@ -12,6 +12,7 @@ import io.moka.engine.WarmUp;
 import io.moka.kernels.Activations;
 import io.moka.kernels.KernelChoice;
 import io.moka.kernels.KvType;
+import io.moka.kernels.cpu.NodeThreads;
 import io.moka.model.TransformerOptions;
 import io.moka.moe.MoePath;
 import java.util.Locale;
@@ -55,6 +56,15 @@ final class ModelOptions {
       paramLabel = "N",
       description = "Threads that compute. Default: one for each core. [MOKA_THREADS]")
   private Optional<Integer> threads = Optional.empty();
+
+  @Option(
+      names = "--numa",
+      arity = "0",
+      fallbackValue = "true",
+      description =
+          "On a machine with several memory nodes: bind threads to them, and place the rows of"
+              + " weights where they are read. [MOKA_NUMA]")
+  private boolean numa;
 
   @Option(
       names = "--moe-path",
@@ -174,7 +184,8 @@ final class ModelOptions {
   OpenModel load(Checkpoint checkpoint, TransformerOptions options) {
     try (Progress progress = new Progress(environment, "loading");
         WarmUp _ = WarmUp.start(checkpoint, kernels, activations, kvType(checkpoint))) {
-      return OpenModel.load(checkpoint, kernels.open(threads(), activations), options, progress);
+      return OpenModel.load(
+          checkpoint, kernels.open(nodeThreads(), activations), options, progress);
     }
   }
 
@@ -187,6 +198,10 @@ final class ModelOptions {
   /** Threads that compute. */
   int threads() {
     return threads.orElseGet(Runtime.getRuntime()::availableProcessors);
+  }
+
+  private NodeThreads nodeThreads() {
+    return numa ? NodeThreads.onThisMachine(threads()) : NodeThreads.onOneNode(threads());
   }
 
   /** The path through the experts. */
@@ -210,6 +225,7 @@ final class ModelOptions {
   LoadOptions loadOptions() {
     LoadOptions options =
         LoadOptions.DEFAULT
+            .withNuma(numa)
             .withKernels(kernels)
             .withActivations(activations)
             .withMoePath(moePath, !noPrefuse)

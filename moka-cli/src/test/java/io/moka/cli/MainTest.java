@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.moka.cli.Shell.Result;
 import io.moka.kernels.KernelChoice;
+import io.moka.kernels.cpu.MemoryNodes;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -71,6 +72,17 @@ class MainTest {
         .containsExactly("Vector API", "            no machine code: no AVX2 nor others");
     assertThat(DevicesCommand.kernels("AVX2", none, Optional.of("MOKA_MAX_ISA=avx2")).lines())
         .containsExactly("AVX2", "            no more than MOKA_MAX_ISA=avx2 allows");
+  }
+
+  @Test
+  void showsMemoryNodesWhereThereAreSeveral() {
+    List<MemoryNodes.Node> two =
+        List.of(
+            new MemoryNodes.Node(0, List.of(0, 1, 2, 3)), new MemoryNodes.Node(2, List.of(4, 5)));
+    assertThat(DevicesCommand.nodes(new MemoryNodes(two, Optional.empty())).lines())
+        .containsExactly(
+            "", "            node 0: 4 processors", "            node 2: 2 processors");
+    assertThat(DevicesCommand.nodes(new MemoryNodes(List.of(), Optional.of("damaged")))).isEmpty();
   }
 
   /** The variable is read where kernels are opened, so each needs a process of its own. */
@@ -150,6 +162,8 @@ class MainTest {
             .run("inspect", "--no-prefuse"),
         "--no-prefuse");
     assertThat(new Shell().variable("MOKA_MOE_PATH", "").run("inspect").code()).isZero();
+    assertThat(new Shell().variable("MOKA_NUMA", "1").run("inspect").code()).isZero();
+    assertUsage(new Shell().variable("MOKA_NUMA", "perhaps").run("inspect"), "MOKA_NUMA");
   }
 
   @Test

@@ -3,9 +3,11 @@ package io.moka.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.moka.cli.Shell.Result;
+import io.moka.kernels.cpu.NodeThreads;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.Test;
 
 class RunCommandTest {
@@ -83,6 +85,18 @@ class RunCommandTest {
     assertThat(run("-p", PROMPT, "-n", "20", "--seed", "7", "--threads", "1").out())
         .isEqualTo(first);
     assertThat(run("-p", PROMPT, "-n", "20", "--seed", "8").out()).isNotEqualTo(first);
+  }
+
+  @Test
+  void memoryNodesChangeNoText() {
+    Logger log = Logger.getLogger(NodeThreads.class.getName());
+    log.setUseParentHandlers(false); // where there is one node, it says so
+    try {
+      String plain = run("-p", PROMPT, "-n", "20", "--seed", "7").out();
+      assertThat(run("-p", PROMPT, "-n", "20", "--seed", "7", "--numa").out()).isEqualTo(plain);
+    } finally {
+      log.setUseParentHandlers(true);
+    }
   }
 
   @Test

@@ -1,6 +1,7 @@
 package io.moka.kernels;
 
 import io.moka.PlatformException;
+import io.moka.kernels.cpu.NodeThreads;
 import io.moka.kernels.cpu.vector.VectorKernels;
 import io.moka.kernels.cpu.vector.VectorProducts;
 import io.moka.kernels.cpu.vector.VectorSpans;
@@ -45,6 +46,19 @@ public enum KernelChoice {
    *     InstructionSet#VARIABLE} names nothing
    */
   public Kernels open(int threads, Activations activations) {
+    return open(NodeThreads.onOneNode(threads), activations);
+  }
+
+  /**
+   * Starts the kernels.
+   *
+   * @param threads threads that compute, the caller's included, and where
+   * @param activations how precisely inputs of products are taken; the reference is always exact
+   * @return running kernels, which the caller closes
+   * @throws PlatformException when the JVM was started without what they need, or {@link
+   *     InstructionSet#VARIABLE} names nothing
+   */
+  public Kernels open(NodeThreads threads, Activations activations) {
     return switch (this) {
       case AUTO ->
           switch (openX86(threads, activations)) {
@@ -73,7 +87,7 @@ public enum KernelChoice {
    * @return a reason, empty where it uses it
    */
   public static Optional<String> whyNoMachineCode() {
-    return switch (openX86(1, Activations.AUTO)) {
+    return switch (openX86(NodeThreads.onOneNode(1), Activations.AUTO)) {
       case Opened(Kernels kernels) -> {
         kernels.close();
         yield Optional.empty();
@@ -101,7 +115,7 @@ public enum KernelChoice {
 
   private record NotOpened(String reason) implements Opening {}
 
-  private static Opening openX86(int threads, Activations activations) {
+  private static Opening openX86(NodeThreads threads, Activations activations) {
     requireVectors();
     InstructionSet most = InstructionSet.limit(System.getenv());
     return switch (X86Products.open(activations, new VectorProducts(activations), most)) {
@@ -116,7 +130,7 @@ public enum KernelChoice {
     };
   }
 
-  private static Kernels openVector(int threads, Activations activations) {
+  private static Kernels openVector(NodeThreads threads, Activations activations) {
     requireVectors();
     return new VectorKernels(threads, activations);
   }

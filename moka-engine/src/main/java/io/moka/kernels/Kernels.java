@@ -3,6 +3,7 @@ package io.moka.kernels;
 import io.moka.weights.Activation;
 import io.moka.weights.ExpertWeights;
 import io.moka.weights.PackedMatrix;
+import io.moka.weights.RowPlacement;
 import io.moka.weights.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -33,6 +34,15 @@ public interface Kernels extends AutoCloseable {
    * @return at least 1
    */
   int threads();
+
+  /**
+   * Where the rows of packed matrices should lie for these threads.
+   *
+   * @return {@link RowPlacement#NONE} where it does not matter
+   */
+  default RowPlacement placement() {
+    return RowPlacement.NONE;
+  }
 
   /**
    * Runs a body for each index; in any order, on any of the threads.

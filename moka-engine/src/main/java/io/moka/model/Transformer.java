@@ -95,7 +95,7 @@ public final class Transformer implements AutoCloseable {
   public static Transformer load(
       Checkpoint checkpoint, Kernels kernels, TransformerOptions options, DoubleConsumer progress) {
     MemoryNeed.check(checkpoint, options);
-    Arena arena = new WeightArena();
+    Arena arena = new WeightArena(kernels.placement());
     try (ModelWeights weights =
         checkpoint.packed().isPresent()
             ? new MappedWeights(checkpoint, options, arena, progress)

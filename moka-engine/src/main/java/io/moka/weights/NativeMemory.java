@@ -18,6 +18,7 @@ public final class NativeMemory {
   private static final int MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x02 | 0x20 | 0x4000;
   private static final int MADV_DONTNEED = 4;
   private static final int MADV_HUGEPAGE = 14;
+  private static final int MADV_NOHUGEPAGE = 15;
   private static final int MADV_POPULATE_READ = 22;
   private static final boolean LINUX =
       System.getProperty("os.name").toLowerCase(Locale.ROOT).contains("linux");
@@ -82,6 +83,17 @@ public final class NativeMemory {
     advise(address, bytes, MADV_HUGEPAGE);
     return MemorySegment.ofAddress(address)
         .reinterpret(bytes, arena, segment -> unmap(segment.address(), bytes));
+  }
+
+  /**
+   * Takes back the wish for huge pages.
+   *
+   * @param memory whole pages from {@link #allocate} that nobody has touched
+   */
+  static void useSmallPages(MemorySegment memory) {
+    if (LINUX) {
+      advise(memory.address(), memory.byteSize(), MADV_NOHUGEPAGE);
+    }
   }
 
   /**

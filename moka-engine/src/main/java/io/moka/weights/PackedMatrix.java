@@ -64,7 +64,7 @@ public record PackedMatrix(WeightFormat format, int rows, int columns, MemorySeg
    * @return the count, a multiple of 64
    */
   public static long bytes(WeightFormat format, int rows, int columns) {
-    return groups(rows) * GROUP_STRIPS * stripBytes(format, columns);
+    return (long) groups(rows) * GROUP_STRIPS * stripBytes(format, columns);
   }
 
   /**
@@ -91,8 +91,8 @@ public record PackedMatrix(WeightFormat format, int rows, int columns, MemorySeg
     return 2 * STRIP_ROWS * format.blockBytes();
   }
 
-  private static long groups(int rows) {
-    return (rows + GROUP_ROWS - 1L) / GROUP_ROWS;
+  static int groups(int rows) {
+    return Math.ceilDiv(rows, GROUP_ROWS);
   }
 
   /**
@@ -101,7 +101,7 @@ public record PackedMatrix(WeightFormat format, int rows, int columns, MemorySeg
    * @return the count
    */
   public int groups() {
-    return (int) groups(rows);
+    return groups(rows);
   }
 
   /**

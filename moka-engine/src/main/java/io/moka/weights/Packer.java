@@ -122,7 +122,11 @@ public final class Packer {
    */
   public static PackedMatrix allocate(Arena arena, WeightFormat format, int rows, int columns) {
     long bytes = PackedMatrix.bytes(format, rows, columns);
-    return new PackedMatrix(format, rows, columns, NativeMemory.allocate(arena, bytes));
+    MemorySegment data =
+        arena instanceof WeightArena weights
+            ? weights.allocateMatrix(bytes, PackedMatrix.groups(rows))
+            : NativeMemory.allocate(arena, bytes);
+    return new PackedMatrix(format, rows, columns, data);
   }
 
   private static void same(MatrixView first, MatrixView other) {

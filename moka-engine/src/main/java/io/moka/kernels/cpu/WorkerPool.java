@@ -1,5 +1,6 @@
 package io.moka.kernels.cpu;
 
+import io.moka.weights.RowPlacement;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
@@ -9,6 +10,10 @@ import java.util.concurrent.locks.LockSupport;
  * pieces that were begun, never for a thread that has not woken up: beside a busy neighbour the
  * others do its share. Idle workers spin briefly, since the next job of a step comes within
  * microseconds, then park.
+ *
+ * <p>Where threads are spread over memory nodes, each worker is bound to its own, and takes the
+ * pieces whose rows lie there before it helps with others. The caller's thread is never bound: it
+ * counts for the node where it is found, and the system has a processor left for it.
  */
 public final class WorkerPool implements AutoCloseable {
   /** A job in pieces. */
@@ -31,19 +36,24 @@ public final class WorkerPool implements AutoCloseable {
   /** Pieces that a thread takes at once: one that loses its core meanwhile keeps others waiting. */
   private static final int LONGEST_RUN = 16;
 
+  /** Where no job is under way. */
+  private static final long NONE = -1;
+
+  private final NodeThreads threads;
   private final Worker[] workers;
 
-  /**
-   * The number of the job in the upper half, its next piece in the lower: one swap takes a piece of
-   * this job.
-   */
-  private final AtomicLong ticket = new AtomicLong();
+  /** One for each memory node; where rows do not matter, the first has all pieces. */
+  private final Share[] shares;
 
   private final AtomicInteger completed = new AtomicInteger();
-  private volatile int pieces;
+
+  /** The number of the job whose pieces may be taken; all its shares are there. */
+  private volatile long open = NONE;
+
   private volatile Throwable failure;
   private volatile boolean closed;
   private Job job;
+  private long number; // of the job, 32 bits
 
   /**
    * Starts the workers.
@@ -51,10 +61,21 @@ public final class WorkerPool implements AutoCloseable {
    * @param threads threads that work on a job, the caller's included
    */
   public WorkerPool(int threads) {
-    if (threads < 1) {
-      throw new IllegalArgumentException("threads " + threads + " is below 1");
+    this(NodeThreads.onOneNode(threads));
+  }
+
+  /**
+   * Starts the workers.
+   *
+   * @param threads threads that work on a job, the caller's included
+   */
+  public WorkerPool(NodeThreads threads) {
+    this.threads = threads;
+    shares = new Share[threads.rows().shares().size()];
+    for (int i = 0; i < shares.length; i++) {
+      shares[i] = new Share();
     }
-    workers = new Worker[threads - 1];
+    workers = new Worker[threads.threads() - 1];
     for (int i = 0; i < workers.length; i++) {
       workers[i] = new Worker(i + 1);
       workers[i].start();
@@ -77,20 +98,66 @@ public final class WorkerPool implements AutoCloseable {
    * @param newJob what to run
    */
   public void run(int count, Job newJob) {
-    if (count <= 1 || workers.length == 0) {
-      for (int piece = 0; piece < count; piece++) {
-        newJob.run(piece, 0);
-      }
+    if (runsAlone(count, newJob)) {
       return;
     }
+    begin(newJob);
+    shares[0].offer(number, 1, count, 0, count, threads());
+    for (int i = 1; i < shares.length; i++) {
+      shares[i].offer(number, 0, count, 0, count, 1);
+    }
+    finish(count, 0);
+  }
+
+  /**
+   * As {@link #run}, for pieces that read rows of packed matrices: each runs at the memory node of
+   * its rows, as long as the threads there keep up.
+   *
+   * @param matrices how often the groups come: matrices, times blocks of inputs
+   * @param groups groups of a matrix; piece p reads group p % groups
+   * @param newJob what to run
+   */
+  public void runByRows(int matrices, int groups, Job newJob) {
+    int count = matrices * groups;
+    if (shares.length == 1) {
+      run(count, newJob);
+      return;
+    }
+    if (runsAlone(count, newJob)) {
+      return;
+    }
+    begin(newJob);
+    RowPlacement rows = threads.rows();
+    for (int i = 0; i < shares.length; i++) {
+      int first = rows.firstGroup(i, groups);
+      int own = rows.firstGroup(i + 1, groups) - first;
+      shares[i].offer(number, matrices, groups, first, own, rows.shares().get(i).threads());
+    }
+    finish(count, threads.currentNode());
+  }
+
+  private boolean runsAlone(int count, Job newJob) {
+    if (count > 1 && workers.length > 0) {
+      return false;
+    }
+    for (int piece = 0; piece < count; piece++) {
+      newJob.run(piece, 0);
+    }
+    return true;
+  }
+
+  private void begin(Job newJob) {
     job = newJob;
+    number = number + 1 & 0xFFFF_FFFFL;
     completed.set(0);
-    ticket.set((ticket.get() >>> 32) + 1 << 32);
-    pieces = count;
+  }
+
+  private void finish(int count, int node) {
+    open = number;
     for (Worker worker : workers) {
       worker.wake();
     }
-    work(0);
+    work(0, node);
     for (int spins = 0; completed.get() < count; spins++) {
       if (spins < SPINS_BEFORE_YIELDING) {
         Thread.onSpinWait();
@@ -98,8 +165,7 @@ public final class WorkerPool implements AutoCloseable {
         Thread.yield();
       }
     }
-    // before the next job's ticket: a worker that still holds this one's must find no piece
-    pieces = 0;
+    open = NONE;
     Throwable thrown = failure;
     if (thrown != null) {
       failure = null;
@@ -111,28 +177,49 @@ public final class WorkerPool implements AutoCloseable {
     }
   }
 
-  /** Takes pieces until none is left; tells whether there was one. */
-  private boolean work(int worker) {
+  /** Takes pieces until none is left, those of a node first; tells whether there was one. */
+  private boolean work(int worker, int node) {
+    long current = open;
+    boolean any = work(worker, shares[node], current);
+    for (int i = node + 1; i < node + shares.length; i++) {
+      any |= work(worker, shares[i % shares.length], current);
+    }
+    return any;
+  }
+
+  private boolean work(int worker, Share share, long current) {
     boolean any = false;
     while (true) {
-      long taken = ticket.get();
-      int piece = (int) taken;
-      int end = pieces;
-      if (piece >= end) {
+      long taken = share.ticket.get();
+      int next = (int) taken;
+      int end = share.size;
+      if (taken >>> 32 != current || next >= end) {
         return any;
       }
       // a run of neighbours, which read memory on from each other; short towards the end
-      int count = Math.clamp((end - piece) / (2 * threads()), 1, LONGEST_RUN);
-      // succeeds only while the job is the one that the bound belongs to
-      if (ticket.compareAndSet(taken, taken + count)) {
+      int count = Math.clamp((end - next) / (2 * share.threads), 1, LONGEST_RUN);
+      // succeeds only while the job is the one that the size belongs to: the next job's comes after
+      // its ticket
+      if (share.ticket.compareAndSet(taken, taken + count)) {
         any = true;
         for (int i = 0; i < count; i++) {
-          runPiece(piece + i, worker);
+          runPiece(share.piece(next + i), worker);
         }
         // once a run: threads that count every piece wait for each other's writes
         completed.addAndGet(count);
       }
     }
+  }
+
+  private boolean hasPieces() {
+    long current = open;
+    for (Share share : shares) {
+      long taken = share.ticket.get();
+      if (taken >>> 32 == current && (int) taken < share.size) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private void runPiece(int piece, int worker) {
@@ -148,6 +235,39 @@ public final class WorkerPool implements AutoCloseable {
     closed = true;
     for (Worker worker : workers) {
       LockSupport.unpark(worker);
+    }
+  }
+
+  /** The pieces of a job that are one memory node's. */
+  private static final class Share {
+    /**
+     * The number of the job in the upper half, how many pieces were taken in the lower: one swap
+     * takes a piece of this job.
+     */
+    final AtomicLong ticket = new AtomicLong();
+
+    // of the job that the ticket names, set after it and before the job is open
+    volatile int size;
+    int threads = 1;
+    private int groups;
+    private int firstGroup;
+    private int ownGroups;
+
+    /** Offers pieces of some groups of each matrix, to be shared among so many threads. */
+    void offer(long number, int matrices, int groups, int firstGroup, int ownGroups, int threads) {
+      ticket.set(number << 32);
+      size = matrices * ownGroups;
+      this.groups = groups;
+      this.firstGroup = firstGroup;
+      this.ownGroups = ownGroups;
+      this.threads = threads;
+    }
+
+    /** The pieces in ascending order. */
+    int piece(int index) {
+      return ownGroups == groups
+          ? index
+          : index / ownGroups * groups + firstGroup + index % ownGroups;
     }
   }
 
@@ -169,9 +289,11 @@ public final class WorkerPool implements AutoCloseable {
 
     @Override
     public void run() {
+      threads.bind(index);
+      int node = threads.nodeOf(index);
       int spins = 0;
       while (!closed) {
-        if (work(index)) {
+        if (work(index, node)) {
           spins = 0;
         } else if (++spins < SPINS_BEFORE_PARKING) {
           Thread.onSpinWait();
@@ -184,7 +306,7 @@ public final class WorkerPool implements AutoCloseable {
 
     private void park() {
       parked = true;
-      if ((int) ticket.get() >= pieces && !closed) {
+      if (!hasPieces() && !closed) {
         LockSupport.park(WorkerPool.this);
       }
       parked = false;

@@ -120,7 +120,7 @@ final class ExpertJobs implements AutoCloseable {
       join.apart = apart;
       join.firstActive = first;
       join.groups = buffers[0].packed().groups();
-      pool.run(count * join.groups, join);
+      pool.runByRows(count, join.groups, join);
       runGateUp(List.of(), first, count);
     }
   }
@@ -131,7 +131,7 @@ final class ExpertJobs implements AutoCloseable {
     gateUp.firstActive = firstActive;
     JoinedMatrix any = matrices.isEmpty() ? buffers[0] : matrices.getFirst();
     gateUp.groups = any.packed().groups();
-    pool.run(count * gateUp.groups, gateUp);
+    pool.runByRows(count, gateUp.groups, gateUp);
   }
 
   void groupedMatmul(
@@ -165,7 +165,7 @@ final class ExpertJobs implements AutoCloseable {
     grouped.weights = weights;
     grouped.groups = weights.getFirst().groups();
     grouped.out = out;
-    pool.run(lists.activeCount() * grouped.groups, grouped);
+    pool.runByRows(lists.activeCount(), grouped.groups, grouped);
   }
 
   @Override

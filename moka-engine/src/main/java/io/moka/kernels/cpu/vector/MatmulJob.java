@@ -45,7 +45,7 @@ final class MatmulJob implements WorkerPool.Job, AutoCloseable {
       tiles.reserve(rows * products.tileRowBytes(weights.format(), weights.columns()));
       pool.run(Math.ceilDiv(rows, products.tileRows()), quantise);
     }
-    pool.run(weights.groups() * Math.ceilDiv(rows, BLOCK_ROWS), this);
+    pool.runByRows(Math.ceilDiv(rows, BLOCK_ROWS), weights.groups(), this);
   }
 
   /** A piece is one tile of rows. */

@@ -9,12 +9,14 @@ import io.moka.kernels.Rows;
 import io.moka.kernels.Shapes;
 import io.moka.kernels.SlotMap;
 import io.moka.kernels.cpu.GroupProducts;
+import io.moka.kernels.cpu.NodeThreads;
 import io.moka.kernels.cpu.Scratch;
 import io.moka.kernels.cpu.SpanProducts;
 import io.moka.kernels.cpu.WorkerPool;
 import io.moka.weights.Activation;
 import io.moka.weights.ExpertWeights;
 import io.moka.weights.PackedMatrix;
+import io.moka.weights.RowPlacement;
 import io.moka.weights.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -26,6 +28,7 @@ import java.util.List;
  */
 public final class VectorKernels implements Kernels {
   private final Arena arena = Arena.ofShared();
+  private final NodeThreads nodes;
   private final WorkerPool pool;
   private final GroupProducts products;
   private final Runnable closer;
@@ -53,6 +56,16 @@ public final class VectorKernels implements Kernels {
    * @param activations how precisely inputs of products are taken
    */
   public VectorKernels(int threads, Activations activations) {
+    this(NodeThreads.onOneNode(threads), activations);
+  }
+
+  /**
+   * Starts the worker threads.
+   *
+   * @param threads threads that work on a call, the caller's included
+   * @param activations how precisely inputs of products are taken
+   */
+  public VectorKernels(NodeThreads threads, Activations activations) {
     this(threads, new VectorProducts(activations), new VectorSpans(activations), () -> {});
   }
 
@@ -64,12 +77,14 @@ public final class VectorKernels implements Kernels {
    * @param spans what multiplies with keys and values
    * @param closer gives back what the products own, when no call is under way
    */
-  public VectorKernels(int threads, GroupProducts products, SpanProducts spans, Runnable closer) {
+  public VectorKernels(
+      NodeThreads threads, GroupProducts products, SpanProducts spans, Runnable closer) {
     this.closer = closer;
     this.products = products;
+    nodes = threads;
     pool = new WorkerPool(threads);
-    Scratch[] scratch = new Scratch[threads];
-    for (int i = 0; i < threads; i++) {
+    Scratch[] scratch = new Scratch[threads.threads()];
+    for (int i = 0; i < scratch.length; i++) {
       scratch[i] = new Scratch(arena);
     }
     rowJobs = new RowJobs(pool);
@@ -82,7 +97,15 @@ public final class VectorKernels implements Kernels {
 
   @Override
   public String description() {
-    return products.description() + ", " + threads() + " threads";
+    String threads = products.description() + ", " + threads() + " threads";
+    return placement().spreads()
+        ? threads + " on " + placement().shares().size() + " memory nodes"
+        : threads;
+  }
+
+  @Override
+  public RowPlacement placement() {
+    return nodes.rows();
   }
 
   @Override

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.moka.kernels.Activations;
 import io.moka.kernels.Kernels;
+import io.moka.kernels.cpu.NodeThreads;
 import io.moka.kernels.cpu.vector.VectorKernels;
 import io.moka.kernels.cpu.vector.VectorProducts;
 import io.moka.kernels.cpu.vector.VectorSpans;
@@ -23,6 +24,9 @@ public final class X86Kernels {
     assumeTrue(attempt instanceof X86Products.Ready, attempt.toString());
     X86Products products = ((X86Products.Ready) attempt).products();
     return new VectorKernels(
-        threads, products, products.spans(new VectorSpans(activations)), products::close);
+        NodeThreads.onOneNode(threads),
+        products,
+        products.spans(new VectorSpans(activations)),
+        products::close);
   }
 }
