@@ -21,8 +21,8 @@ import java.lang.foreign.ValueLayout;
  * the processor reads ahead of them. Longer runs would take memory, which comes in huge pages, in
  * many places for the first token.
  *
- * <p>A strip of floats is that of {@link io.moka.weights.PackedMatrix}, so that attention runs on
- * the kernels of the matrix products; one of 8 bits is that of {@link Q8Strips}.
+ * <p>A strip of floats is that of {@link io.moka.weights.PackedMatrix}, so that attention
+ * multiplies keys and values as products do weights; one of 8 bits is that of {@link Q8Strips}.
  *
  * <p>Its owner closes it; nothing may read it after that.
  */

@@ -2,20 +2,37 @@ package io.moka.kernels.cpu.vector;
 
 import io.moka.kernels.Activations;
 import io.moka.kernels.KvCache;
+import io.moka.kernels.KvType;
 import io.moka.kernels.cpu.Scratch;
 import io.moka.kernels.cpu.SpanProducts;
-import io.moka.kernels.cpu.vector.StripProduct.StripFormat;
-import io.moka.weights.PackedMatrix;
-import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.FloatVector;
+import java.lang.foreign.ValueLayout;
 
 /**
- * The products of attention on the Vector API. Keys and values lie in strips, so they are products
- * of {@link GroupProduct}: scores of 16 positions with the query heads as rows, then sums of 64
- * dimensions with the probabilities as rows.
+ * The products of attention on the Vector API: blocks of the cache become panels of floats in the
+ * first-level cache, which {@link SpanTiles} multiplies. Two blocks of keys, or one of values, are
+ * decoded at a time.
+ *
+ * <pre>
+ * floats for scores: panel [2, d, 16], queries [d, 8], results [2, 8, 16]
+ * floats for values: panel [strips, 16, 16], probabilities [8, 16], sums [8, 16 * strips]
+ * </pre>
  */
 public final class VectorSpans implements SpanProducts {
+  /** Floats of a block of scores or probabilities. */
+  private static final int SCORES = MAX_HEADS * BLOCK;
+
+  /** Floats of a strip of values. */
+  private static final int STRIP = BLOCK * BLOCK;
+
+  /** Blocks of keys that are decoded together. */
+  private static final int PAIR = 2;
+
+  private static final int TILE_HEADS = StripProduct.MANY_REGISTERS ? 8 : 4;
+
+  /** Lanes of a tile. */
+  private static final int TILE_LANES = 2 * Lanes.COUNT;
+
   private final Activations activations;
 
   /**
@@ -40,105 +57,106 @@ public final class VectorSpans implements SpanProducts {
       MemorySegment scores,
       long to,
       Scratch scratch) {
-    long headBytes = (long) cache.headDim() * Float.BYTES;
+    KvType type = cache.type();
+    boolean swapped = activations.roundsToBf16(type);
+    MemorySegment data = cache.layer(layer);
+    int d = cache.headDim();
+    int strip = BLOCK * d;
+    int x = PAIR * strip;
+    int results = x + d * MAX_HEADS;
+    int spare = results + PAIR * SCORES;
+    float[] floats = scratch.floats(spare + BLOCK);
+    short[] raw = scratch.shorts(PAIR * strip);
+    // codes are read where they lie: no copy of them, and tiles copy what does not matter
+    MemorySegment ahead = type.isFloat() ? data : scratch.panel(strip * (long) Short.BYTES);
     for (int i = 0; i < heads; i++) {
-      scratch.rows()[i] = from + i * headBytes;
+      copyQuery(swapped, queries, from + i * 4L * d, d, floats, x + i, scratch);
     }
-    MemorySegment rows = rounded(cache, queries, cache.headDim(), heads, scratch);
-    for (int block = 0; block < blocks; ) {
-      int strips = equallySpaced(keys, block, blocks);
-      long step = strips > 1 ? keys[block + 1] - keys[block] : 0;
-      MemorySegment data = cache.layer(layer);
-      if (cache.type().isFloat()) {
-        multiply(cache, data, keys[block], step, strips, cache.headDim(), rows, heads, scratch);
-      } else {
-        MemorySegment panel = Q8Panel.keys(cache, data, keys[block], step, strips, scratch);
-        multiplyFloats(panel, strips, cache.headDim(), rows, heads, scratch);
-      }
-      for (int s = 0; s < strips; s++) {
-        for (int i = 0; i < heads; i++) {
-          long at = to + (long) (block + s) * SCORE_BLOCK_BYTES + (long) i * SCORE_BYTES;
-          long sums = i * StripProduct.ROW_BYTES + (long) s * SCORE_BYTES;
-          scale(scratch.sums(), sums, scale, scores, at);
+    for (int b = 0; b < PAIR && type.isFloat(); b++) {
+      long key = keys[Math.min(b, blocks - 1)];
+      MemorySegment.copy(data, ValueLayout.JAVA_SHORT, key, raw, b * strip, strip);
+    }
+    for (int block = 0; block < blocks; block += PAIR) {
+      int count = Math.min(PAIR, blocks - block);
+      for (int b = 0; b < count; b++) {
+        int at = b * strip;
+        if (type.isFloat()) {
+          SpanPanel.decode(type, swapped, data, keys[block + b], raw, at, strip, floats, at);
+        } else {
+          Q8Panel.keys(data, keys[block + b], d, floats, at, spare);
         }
       }
-      block += strips;
+      // those after the last are copied for nothing
+      long next0 = type.isFloat() ? keys[Math.min(block + PAIR, blocks - 1)] : 0;
+      long next1 = type.isFloat() ? keys[Math.min(block + PAIR + 1, blocks - 1)] : 0;
+      for (int first = 0; first < heads; first += TILE_HEADS) {
+        scoreTiles(heads - first, d, scale, floats, first, count, ahead, next0, next1, raw);
+      }
+      for (int b = 0; b < count; b++) {
+        long out = to + (long) (block + b) * SCORE_BLOCK_BYTES;
+        MemorySegment.copy(
+            floats, results + b * SCORES, scores, ValueLayout.JAVA_FLOAT, out, heads * BLOCK);
+      }
     }
-  }
-
-  /** The rows of the scratch as they are, or rounded in memory of the scratch. */
-  private MemorySegment rounded(
-      KvCache cache, MemorySegment x, int columns, int count, Scratch scratch) {
-    if (!activations.roundsToBf16(cache.type())) {
-      return x;
-    }
-    long bytes = Bf16Row.bytes(columns);
-    MemorySegment panel = scratch.panel(count * bytes);
-    for (int i = 0; i < count; i++) {
-      Bf16Row.round(x, scratch.rows()[i], columns, panel, i * bytes);
-      scratch.rows()[i] = i * bytes;
-    }
-    return panel;
-  }
-
-  private void multiply(
-      KvCache cache,
-      MemorySegment data,
-      long strip,
-      long stripBytes,
-      int strips,
-      int columns,
-      MemorySegment rows,
-      int count,
-      Scratch scratch) {
-    WeightFormat format = cache.type().format();
-    if (activations.roundsToBf16(format)) {
-      GroupProduct.multiplyTiles(
-          StripFormat.BF16_SWAPPED,
-          data,
-          strip,
-          stripBytes,
-          strips,
-          columns / 2,
-          rows,
-          count,
-          scratch);
-    } else {
-      GroupProduct.multiply(format, data, strip, stripBytes, strips, columns, rows, count, scratch);
-    }
-  }
-
-  private static void multiplyFloats(
-      MemorySegment panel, int strips, int columns, MemorySegment rows, int count, Scratch own) {
-    long stripBytes = PackedMatrix.stripBytes(WeightFormat.F32, columns);
-    GroupProduct.multiplyTiles(
-        StripFormat.F32, panel, 0, stripBytes, strips, columns / 2, rows, count, own);
   }
 
   /**
-   * How many blocks, 1, 2 or 4, can be taken as strips at equal distances, as neighbours in memory
-   * can.
+   * A query becomes a column of the queries, rounded and its pairs swapped where those of keys are.
    */
-  private static int equallySpaced(long[] keys, int block, int end) {
-    if (block + 1 >= end) {
-      return 1;
+  private static void copyQuery(
+      boolean swapped,
+      MemorySegment queries,
+      long from,
+      int d,
+      float[] floats,
+      int to,
+      Scratch scratch) {
+    MemorySegment row = queries;
+    long at = from;
+    if (swapped) {
+      row = scratch.panel(Bf16Row.bytes(d));
+      at = 0;
+      Bf16Row.round(queries, from, d, row, 0);
     }
-    long step = keys[block + 1] - keys[block];
-    for (int i = 2; i < PackedMatrix.GROUP_STRIPS; i++) {
-      if (block + i >= end || keys[block + i] != keys[block] + i * step) {
-        return 2;
-      }
+    // through the panel, which is free: plain loads of an array need no checks
+    MemorySegment.copy(row, ValueLayout.JAVA_FLOAT, at, floats, 0, d);
+    for (int c = 0; c < d; c++) {
+      floats[to + c * MAX_HEADS] = floats[c];
     }
-    return PackedMatrix.GROUP_STRIPS;
   }
 
-  private static void scale(
-      MemorySegment sums, long from, float scale, MemorySegment scores, long to) {
-    for (int lane = 0; lane < BLOCK; lane += Lanes.COUNT) {
-      long at = lane * (long) Float.BYTES;
-      FloatVector.fromMemorySegment(Lanes.FLOATS, sums, from + at, Lanes.ORDER)
-          .mul(scale)
-          .intoMemorySegment(scores, to + at, Lanes.ORDER);
+  /** Scores of all positions of one or two blocks with the heads of a tile. */
+  private static void scoreTiles(
+      int heads,
+      int d,
+      float scale,
+      float[] floats,
+      int first,
+      int blocks,
+      MemorySegment data,
+      long next0,
+      long next1,
+      short[] raw) {
+    int strip = BLOCK * d;
+    int x = PAIR * strip + first;
+    int results = PAIR * strip + d * MAX_HEADS + first * BLOCK;
+    for (int lane = 0; lane < blocks * BLOCK; lane += TILE_LANES) {
+      // without a second block the tile takes what was in its panel: its results are scratch
+      int twin = lane + Lanes.COUNT;
+      int w0 = lane / BLOCK * strip + lane % BLOCK;
+      int w1 = twin / BLOCK * strip + twin % BLOCK;
+      int to0 = results + lane / BLOCK * SCORES + lane % BLOCK;
+      int to1 = results + twin / BLOCK * SCORES + twin % BLOCK;
+      int raw0 = lane / 2 * d;
+      long from0 = next0 + raw0 * (long) Short.BYTES;
+      long from1 = next1 + raw0 * (long) Short.BYTES;
+      if (TILE_HEADS == 8 && heads > 4) {
+        SpanTiles.scores8x2(
+            floats, w0, w1, d, x, scale, to0, to1, data, from0, from1, raw, raw0, raw0 + strip);
+      } else {
+        SpanTiles.scores4x2(
+            floats, w0, w1, d, x, scale, to0, to1, data, from0, from1, raw, raw0, raw0 + strip);
+      }
     }
   }
 
@@ -165,27 +183,99 @@ public final class VectorSpans implements SpanProducts {
       int heads,
       MemorySegment sums,
       Scratch scratch) {
-    long stripBytes = cache.valueStripBytes();
-    long sumsStride = SpanProducts.sumsStride(cache.headDim());
-    for (int block = 0; block < blocks; block++) {
-      for (int i = 0; i < heads; i++) {
-        scratch.rows()[i] = from + (long) block * SCORE_BLOCK_BYTES + (long) i * SCORE_BYTES;
+    KvType type = cache.type();
+    boolean swapped = activations.roundsToBf16(type);
+    int strips = Math.ceilDiv(cache.headDim(), BLOCK);
+    int block = strips * STRIP;
+    // an odd last strip is multiplied with what comes after it: its twin's sums are scratch
+    int width = (strips + 1) / 2 * 2 * BLOCK;
+    int x = width * BLOCK;
+    int out = x + SCORES;
+    int spare = out + MAX_HEADS * width;
+    float[] floats = scratch.floats(spare + BLOCK);
+    short[] raw = scratch.shorts(x);
+    MemorySegment ahead = type.isFloat() ? data : scratch.panel(x * (long) Short.BYTES);
+    for (int i = 0; i < heads; i++) {
+      long sum = i * SpanProducts.sumsStride(cache.headDim());
+      MemorySegment.copy(
+          sums, ValueLayout.JAVA_FLOAT, sum, floats, out + i * width, strips * BLOCK);
+    }
+    // fewer strips than a tile copies
+    boolean alone = strips * BLOCK < TILE_LANES;
+    for (int b = 0; b < blocks; b++) {
+      long value = values[firstBlock + b];
+      if (!type.isFloat()) {
+        Q8Panel.values(data, value, strips, floats, 0, spare);
+      } else {
+        if (b == 0 || alone) {
+          MemorySegment.copy(data, ValueLayout.JAVA_SHORT, value, raw, 0, block);
+        }
+        SpanPanel.decode(type, swapped, data, value, raw, 0, block, floats, 0);
       }
-      MemorySegment rows = rounded(cache, probabilities, BLOCK, heads, scratch);
-      for (int first = 0; first < cache.headDim(); first += PackedMatrix.GROUP_ROWS) {
-        int width = Math.min(PackedMatrix.GROUP_ROWS, cache.headDim() - first);
-        long strip = values[firstBlock + block] + first / BLOCK * stripBytes;
-        int strips = Math.ceilDiv(width, BLOCK);
-        if (cache.type().isFloat()) {
-          multiply(cache, data, strip, stripBytes, strips, BLOCK, rows, heads, scratch);
-        } else {
-          MemorySegment panel = Q8Panel.values(cache, data, strip, strips, scratch);
-          multiplyFloats(panel, strips, BLOCK, rows, heads, scratch);
-        }
-        for (int i = 0; i < heads; i++) {
-          RowMath.add(
-              scratch.sums(), i * StripProduct.ROW_BYTES, sums, i * sumsStride + first * 4L, width);
-        }
+      copyProbabilities(
+          swapped, probabilities, from + (long) b * SCORE_BLOCK_BYTES, heads, floats, x, scratch);
+      long next = type.isFloat() ? values[firstBlock + Math.min(b + 1, blocks - 1)] : 0;
+      for (int first = 0; first < heads; first += TILE_HEADS) {
+        valueTiles(heads - first, strips, floats, first, ahead, next, raw, scratch);
+      }
+    }
+    for (int i = 0; i < heads; i++) {
+      long sum = i * SpanProducts.sumsStride(cache.headDim());
+      MemorySegment.copy(
+          floats, out + i * width, sums, ValueLayout.JAVA_FLOAT, sum, strips * BLOCK);
+    }
+  }
+
+  private static void copyProbabilities(
+      boolean swapped,
+      MemorySegment probabilities,
+      long from,
+      int heads,
+      float[] floats,
+      int to,
+      Scratch scratch) {
+    MemorySegment rows = probabilities;
+    long at = from;
+    if (swapped) {
+      rows = scratch.panel(SCORE_BLOCK_BYTES);
+      at = 0;
+      Bf16Row.round(probabilities, from, heads * BLOCK, rows, 0);
+    }
+    MemorySegment.copy(rows, ValueLayout.JAVA_FLOAT, at, floats, to, heads * BLOCK);
+  }
+
+  /** Adds all dimensions of a block to the sums of a tile's heads. */
+  private static void valueTiles(
+      int heads,
+      int strips,
+      float[] floats,
+      int first,
+      MemorySegment data,
+      long next,
+      short[] raw,
+      Scratch scratch) {
+    int width = (strips + 1) / 2 * 2 * BLOCK;
+    int x = width * BLOCK + first * BLOCK;
+    int sums = width * BLOCK + SCORES + first * width;
+    for (int lane = 0; lane < strips * BLOCK; lane += TILE_LANES) {
+      int twin = lane + Lanes.COUNT;
+      int w0 = lane / BLOCK * STRIP + lane % BLOCK;
+      int w1 = twin / BLOCK * STRIP + twin % BLOCK;
+      // a last strip alone: the one before it is copied again
+      int rawTo = Math.min(lane, strips * BLOCK - TILE_LANES) * BLOCK;
+      MemorySegment from = data;
+      long fromAt = next + rawTo * (long) Short.BYTES;
+      if (rawTo < 0) {
+        from = scratch.sums();
+        fromAt = 0;
+        rawTo = 0;
+      }
+      if (TILE_HEADS == 8 && heads > 4) {
+        SpanTiles.values8x2(
+            floats, w0, w1, x, sums + lane, sums + twin, width, from, fromAt, raw, rawTo);
+      } else {
+        SpanTiles.values4x2(
+            floats, w0, w1, x, sums + lane, sums + twin, width, from, fromAt, raw, rawTo);
       }
     }
   }
