@@ -123,24 +123,31 @@ public interface AllocationContract extends KernelsUnderTest {
     Rows keys = TestRows.random(arena, rows, 128, dice);
     Rows queries = TestRows.random(arena, rows, 384, dice);
     Rows out = TestRows.random(arena, rows, 384, dice);
-    SlotMap slots =
-        new SlotMap() {
-          @Override
-          public int position(int row) {
-            return 130 * row;
-          }
-
-          @Override
-          public int block(int row, int index) {
-            return index;
-          }
-        };
+    SlotMap slots = slots(0, 130);
     calls.put(
         "store into " + cache.type(),
         () -> kernels.store(keys, keys, cache, 0, slots, shape, rows));
     calls.put(
         "attention over " + cache.type(),
         () -> kernels.attention(queries, cache, 0, slots, shape, rows, out));
+    SlotMap last = slots(cache.blocks() * KvCache.BLOCK_TOKENS - 1, 0);
+    calls.put(
+        "attention of a row to a long text over " + cache.type(),
+        () -> kernels.attention(queries, cache, 0, last, shape, 1, out));
+  }
+
+  private static SlotMap slots(int first, int step) {
+    return new SlotMap() {
+      @Override
+      public int position(int row) {
+        return first + step * row;
+      }
+
+      @Override
+      public int block(int row, int index) {
+        return index;
+      }
+    };
   }
 
   private static long bytesOnceWarm(Runnable call) {
