@@ -350,14 +350,12 @@ public final class KvCache implements AutoCloseable {
     }
   }
 
-  /** Entries of some bytes, one for each slot. */
+  /** Entries of some bytes, one for each slot; all of them are whole longs. */
   private void copySeen(
       int layer, long values, long at, int bytes, int first, int end, MemorySegment target) {
-    for (long i = 0; i < (long) BLOCK_TOKENS * bytes; i++) {
-      boolean seen = i >= (long) first * bytes && i < (long) end * bytes;
-      byte own = seen ? layers[layer].get(ValueLayout.JAVA_BYTE, values + at + i) : 0;
-      target.set(ValueLayout.JAVA_BYTE, at + i, own);
-    }
+    clear(target, at, (long) BLOCK_TOKENS * bytes);
+    long from = at + (long) first * bytes;
+    MemorySegment.copy(layers[layer], values + from, target, from, (long) (end - first) * bytes);
   }
 
   /** A loop, since a slice would be an object. */

@@ -93,14 +93,11 @@ public final class LinuxNodes implements NodeSystem {
       if (result != 0) {
         return refusal("set_mempolicy", result);
       }
-      try {
-        touchPages(memory);
-      } finally {
-        // as the thread had it: it may be a user's
-        long before = mode.get(ValueLayout.JAVA_INT, 0);
-        system.call(SET_MEMPOLICY, before, nodes.address(), MASK_BITS, 0, 0);
-      }
-      return Optional.empty();
+      touchPages(memory);
+      // as the thread had it: it may be a user's
+      long before = mode.get(ValueLayout.JAVA_INT, 0);
+      long restored = system.call(SET_MEMPOLICY, before, nodes.address(), MASK_BITS, 0, 0);
+      return refusal("set_mempolicy", restored);
     }
   }
 

@@ -3,8 +3,10 @@ package io.moka.kernels.cpu;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -68,10 +70,17 @@ public record MemoryNodes(List<Node> nodes, Optional<String> whyOne) {
           nodes.size() > 1
               ? Optional.empty()
               : Optional.of("the processors of this process have one memory node"));
+    } catch (NoSuchFileException e) {
+      return unknown("the system lists no memory nodes (" + e.getFile() + ")");
+    } catch (DirectoryIteratorException e) {
+      return unknown("the memory nodes cannot be read: " + e.getCause().getMessage());
     } catch (IOException e) {
-      return new MemoryNodes(
-          List.of(), Optional.of("the memory nodes cannot be read: " + e.getMessage()));
+      return unknown("the memory nodes cannot be read: " + e.getMessage());
     }
+  }
+
+  private static MemoryNodes unknown(String reason) {
+    return new MemoryNodes(List.of(), Optional.of(reason));
   }
 
   private static List<Node> nodes(Path folder, BitSet allowed) throws IOException {

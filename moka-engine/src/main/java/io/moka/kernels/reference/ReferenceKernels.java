@@ -126,6 +126,7 @@ public final class ReferenceKernels implements Kernels {
     }
   }
 
+  /** One head after the other by {@link KvCache#store}, whose own tests hold it to the types. */
   @Override
   public void store(
       Rows keys,

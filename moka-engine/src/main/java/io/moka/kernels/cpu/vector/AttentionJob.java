@@ -45,7 +45,7 @@ final class AttentionJob implements WorkerPool.Job {
     this.arena = arena;
     this.spans = new SpanAttention[scratch.length];
     this.totals = new SpanSums[scratch.length];
-    this.split = new SplitAttention(pool, call, spans, totals, arena);
+    this.split = new SplitAttention(pool, call, spans, arena);
   }
 
   void attend(

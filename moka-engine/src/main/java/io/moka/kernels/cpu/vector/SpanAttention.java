@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
+import io.moka.kernels.KvType;
 import io.moka.kernels.Shapes;
 import io.moka.kernels.cpu.Scratch;
 import io.moka.kernels.cpu.SpanProducts;
@@ -16,16 +17,16 @@ final class SpanAttention {
   private static final int BLOCK = KvCache.BLOCK_TOKENS;
   private static final int SPAN_BLOCKS = Kernels.SPAN_TOKENS / BLOCK;
 
+  private final KvType type;
   private final int headDim;
-  private final long blockBytes;
   private final SpanProducts products;
   private final Scratch scratch;
 
   /** Scores, then probabilities, as {@link SpanProducts} lays them out. */
   private final MemorySegment scores;
 
-  /** The values of one block, without what a row does not see. */
-  private final MemorySegment seen;
+  /** The values of one block, zeros where a row does not see them. */
+  private final MemorySegment masked;
 
   private final long[] keyBlocks = new long[SPAN_BLOCKS];
   private final long[] valueBlocks = new long[SPAN_BLOCKS];
@@ -38,17 +39,17 @@ final class SpanAttention {
 
   SpanAttention(Arena arena, KvCache cache, SpanProducts products, Scratch scratch) {
     headDim = cache.headDim();
-    blockBytes = cache.blockBytes();
+    type = cache.type();
     this.products = products;
     this.scratch = scratch;
     int blocks = SPAN_BLOCKS + SpanProducts.SPARE_BLOCKS;
     scores = arena.allocate(blocks * (long) SpanProducts.SCORE_BLOCK_BYTES, 64);
     sums = arena.allocate(HEADS * SpanProducts.sumsStride(headDim), 64);
-    seen = arena.allocate(cache.valueStripBytes() * Math.ceilDiv(headDim, BLOCK), 64);
+    masked = arena.allocate(cache.valueStripBytes() * Math.ceilDiv(headDim, BLOCK), 64);
   }
 
   boolean fits(KvCache cache) {
-    return headDim == cache.headDim() && blockBytes == cache.blockBytes();
+    return type == cache.type() && headDim == cache.headDim();
   }
 
   /**
@@ -131,9 +132,9 @@ final class SpanAttention {
       int count = 1;
       MemorySegment data = cache.layer(layer);
       if (from > 0 || to < BLOCK) {
-        cache.copySeenValues(layer, valueBlocks[done], from, to, seen);
+        cache.copySeenValues(layer, valueBlocks[done], from, to, masked);
         valueBlocks[done] = 0;
-        data = seen;
+        data = masked;
       } else {
         // all whole blocks at once
         count = Math.max(end / BLOCK - done, 1);
