@@ -30,6 +30,7 @@ import picocli.CommandLine.Spec;
     })
 public final class Main implements Runnable {
   private static final int WIDTH = 100;
+  private static final String LOG_FORMAT = "java.util.logging.SimpleFormatter.format";
 
   /** Those that are made for every word of the command line alike; a name and how to make it. */
   private static final Map<String, Function<Environment, Object>> COMMANDS = commands();
@@ -73,6 +74,10 @@ public final class Main implements Runnable {
    */
   public static void main(String[] args) {
     StandardStreams.install();
+    // a line as all others: without a date and the method that wrote it
+    if (System.getProperty(LOG_FORMAT) == null) {
+      System.setProperty(LOG_FORMAT, "moka: %5$s%6$s%n");
+    }
     System.exit(run(Environment.ofProcess(), args));
   }
 
