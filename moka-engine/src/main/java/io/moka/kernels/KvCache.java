@@ -421,7 +421,7 @@ public final class KvCache implements AutoCloseable {
   private static long valueStripBytes(KvType type) {
     return type.isFloat()
         ? PackedMatrix.stripBytes(type.format(), BLOCK_TOKENS)
-        : Q8Strips.valueStripBytes();
+        : Q8Strips.VALUE_STRIP_BYTES;
   }
 
   @Override

@@ -30,6 +30,9 @@ public final class Q8Strips {
   /** Bytes of the scales of a group of keys, and of a strip of values. */
   public static final int SCALES_BYTES = LANES * Short.BYTES;
 
+  /** Bytes of a strip of values. */
+  public static final int VALUE_STRIP_BYTES = VALUE_CODES + SCALES_BYTES;
+
   private static final float LARGEST_CODE = 127;
   private static final float LARGEST_HALF = 65504;
 
@@ -53,10 +56,6 @@ public final class Q8Strips {
 
   static long keysBytes(int headDim) {
     return keyCodes(headDim) + Math.ceilDiv(headDim, KEY_GROUP) * (long) SCALES_BYTES;
-  }
-
-  static long valueStripBytes() {
-    return VALUE_CODES + SCALES_BYTES;
   }
 
   static float key(MemorySegment data, long strip, int headDim, int slot, int dimension) {
@@ -85,7 +84,7 @@ public final class Q8Strips {
     for (int first = 0; first < headDim; first += LANES) {
       int count = Math.min(LANES, headDim - first);
       long floats = from + first * (long) Float.BYTES;
-      long own = strip + first / LANES * valueStripBytes();
+      long own = strip + first / LANES * (long) VALUE_STRIP_BYTES;
       long scale = own + VALUE_CODES + slot * (long) Short.BYTES;
       put(data, own + code(slot, 0), 1, scale, value, floats, count);
     }

@@ -1,11 +1,8 @@
 package io.moka.kernels.cpu.vector;
 
 import io.moka.kernels.FloatMath;
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
@@ -69,11 +66,5 @@ final class Lanes {
     return p.mul(scale)
         .blend(0f, x.compare(VectorOperators.LT, FloatMath.EXP_LOWEST))
         .blend(Float.POSITIVE_INFINITY, x.compare(VectorOperators.GT, FloatMath.EXP_HIGHEST));
-  }
-
-  /** As many signed 16-bit numbers as there are lanes. */
-  static IntVector shorts(MemorySegment data, long offset) {
-    ShortVector narrow = ShortVector.fromMemorySegment(HALF_WIDTH, data, offset, ORDER);
-    return (IntVector) narrow.convertShape(VectorOperators.S2I, INTS, 0);
   }
 }

@@ -36,7 +36,7 @@ final class Q8Panel {
   /** As above, the values of a block, strip after strip. */
   static void values(MemorySegment data, long value, int strips, float[] out, int to, int spare) {
     for (int s = 0; s < strips; s++) {
-      long codes = value + s * (long) (Q8Strips.VALUE_CODES + Q8Strips.SCALES_BYTES);
+      long codes = value + s * (long) Q8Strips.VALUE_STRIP_BYTES;
       scales(data, codes + Q8Strips.VALUE_CODES, out, spare);
       columnsOfOwnScales(data, codes, out, to + s * Q8Strips.VALUE_CODES, spare);
     }

@@ -15,7 +15,8 @@ import jdk.incubator.vector.ShortVector;
  * Query heads by two vectors of keys or values, all floats of one array: C2 checks an array's
  * bounds once for a loop, those of a segment in each step. While a tile multiplies it copies what
  * comes next out of memory, a step's share in each step, so that memory is not waited for: Java has
- * no prefetch.
+ * no prefetch. Each size is written out, since sums stay in registers only as variables of one
+ * method.
  *
  * <pre>
  * weights  column c at w + 16 c: a vector of the 16 lanes of a strip

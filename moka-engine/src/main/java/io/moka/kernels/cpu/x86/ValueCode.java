@@ -205,7 +205,7 @@ final class ValueCode extends SpanCode {
           (i, to) -> broadcast(Mem.at(INPUT, i * VECTOR_BYTES + at), to));
     }
     for (int s = 0; s < count; s++) {
-      assembler.alu(Alu.ADD, STRIP[s], Q8Strips.VALUE_CODES + Q8Strips.SCALES_BYTES);
+      assembler.alu(Alu.ADD, STRIP[s], Q8Strips.VALUE_STRIP_BYTES);
     }
   }
 }
