@@ -1,10 +1,8 @@
 package io.moka.kernels;
 
 import io.moka.weights.NativeMemory;
-import io.moka.weights.PackedMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 
 /**
  * Keys and values of all sequences, in blocks of 16 positions that sequences share out among
@@ -32,14 +30,15 @@ public final class KvCache implements AutoCloseable {
 
   private static final int SLAB_BLOCKS = Kernels.SPAN_TOKENS / BLOCK_TOKENS;
 
-  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
-
   private final Arena arena;
   private final MemorySegment[] layers;
   private final KvType type;
+  private final KvStrips strips;
   private final int blocks;
   private final int kvHeads;
   private final int headDim;
+  private final long keysBytes;
+  private final long valuesBytes;
 
   /**
    * Allocates a cache of zeros.
@@ -56,9 +55,12 @@ public final class KvCache implements AutoCloseable {
     }
     this.arena = Arena.ofShared();
     this.type = type;
+    this.strips = type.strips();
     this.blocks = blocks;
     this.kvHeads = kvHeads;
     this.headDim = headDim;
+    this.keysBytes = strips.keysBytes(headDim);
+    this.valuesBytes = strips.valuesBytes(headDim);
     this.layers = new MemorySegment[layers];
     try {
       for (int layer = 0; layer < layers; layer++) {
@@ -76,7 +78,7 @@ public final class KvCache implements AutoCloseable {
    * @return the count
    */
   public long blockBytes() {
-    return blockBytes(type, kvHeads, headDim);
+    return kvHeads * (keysBytes + valuesBytes);
   }
 
   /**
@@ -88,7 +90,7 @@ public final class KvCache implements AutoCloseable {
    * @return the count
    */
   public static long blockBytes(KvType type, int kvHeads, int headDim) {
-    return kvHeads * (keysBytes(type, headDim) + valuesBytes(type, headDim));
+    return kvHeads * (type.strips().keysBytes(headDim) + type.strips().valuesBytes(headDim));
   }
 
   /**
@@ -154,7 +156,7 @@ public final class KvCache implements AutoCloseable {
    * @return bytes
    */
   public long keysOffset(int block, int head) {
-    return headOffset(block, head) + block % SLAB_BLOCKS * keysBytes();
+    return headOffset(block, head) + block % SLAB_BLOCKS * keysBytes;
   }
 
   /**
@@ -166,8 +168,8 @@ public final class KvCache implements AutoCloseable {
    */
   public long valuesOffset(int block, int head) {
     return headOffset(block, head)
-        + slabBlocks(block) * keysBytes()
-        + block % SLAB_BLOCKS * valuesBytes();
+        + slabBlocks(block) * keysBytes
+        + block % SLAB_BLOCKS * valuesBytes;
   }
 
   /**
@@ -180,9 +182,9 @@ public final class KvCache implements AutoCloseable {
     long slab = keys / (SLAB_BLOCKS * blockBytes());
     int first = (int) slab * SLAB_BLOCKS;
     long within = keys - first * blockBytes();
-    long headBytes = slabBlocks(first) * (keysBytes() + valuesBytes());
+    long headBytes = slabBlocks(first) * (keysBytes + valuesBytes);
     int head = (int) (within / headBytes);
-    int block = first + (int) ((within - head * headBytes) / keysBytes());
+    int block = first + (int) ((within - head * headBytes) / keysBytes);
     return valuesOffset(block, head);
   }
 
@@ -192,7 +194,7 @@ public final class KvCache implements AutoCloseable {
    * @return the count
    */
   public long valueStripBytes() {
-    return valueStripBytes(type);
+    return strips.valueStripBytes();
   }
 
   /**
@@ -201,7 +203,16 @@ public final class KvCache implements AutoCloseable {
    * @return the count
    */
   public long keysBytes() {
-    return keysBytes(type, headDim);
+    return keysBytes;
+  }
+
+  /**
+   * Bytes of the values of a block and head.
+   *
+   * @return the count
+   */
+  public long valuesBytes() {
+    return valuesBytes;
   }
 
   /**
@@ -215,10 +226,7 @@ public final class KvCache implements AutoCloseable {
    * @return what was stored, as the type rounds it
    */
   public float key(int layer, int block, int head, int slot, int dimension) {
-    if (!type.isFloat()) {
-      return Q8Strips.key(layers[layer], keysOffset(block, head), headDim, slot, dimension);
-    }
-    return type.format().get(layers[layer], keyOffset(block, head, slot, dimension));
+    return strips.key(layers[layer], keysOffset(block, head), headDim, slot, dimension);
   }
 
   /**
@@ -232,39 +240,7 @@ public final class KvCache implements AutoCloseable {
    * @return what was stored, as the type rounds it
    */
   public float value(int layer, int block, int head, int slot, int dimension) {
-    if (!type.isFloat()) {
-      long strip = valuesOffset(block, head) + dimension / BLOCK_TOKENS * valueStripBytes();
-      return Q8Strips.value(layers[layer], strip, dimension % BLOCK_TOKENS, slot);
-    }
-    return type.format().get(layers[layer], valueOffset(block, head, slot, dimension));
-  }
-
-  /**
-   * Where one element of a key lies in {@link #layer}, in a type of floats.
-   *
-   * @param block its id
-   * @param head key/value head from 0
-   * @param slot position within the block
-   * @param dimension from 0
-   * @return bytes
-   */
-  public long keyOffset(int block, int head, int slot, int dimension) {
-    return keysOffset(block, head) + PackedMatrix.elementOffset(type.format(), slot, dimension);
-  }
-
-  /**
-   * Where one element of a value lies in {@link #layer}, in a type of floats.
-   *
-   * @param block its id
-   * @param head key/value head from 0
-   * @param slot position within the block
-   * @param dimension from 0
-   * @return bytes
-   */
-  public long valueOffset(int block, int head, int slot, int dimension) {
-    return valuesOffset(block, head)
-        + dimension / PackedMatrix.STRIP_ROWS * valueStripBytes()
-        + PackedMatrix.elementOffset(type.format(), dimension % PackedMatrix.STRIP_ROWS, slot);
+    return strips.value(layers[layer], valuesOffset(block, head), slot, dimension);
   }
 
   /**
@@ -289,25 +265,8 @@ public final class KvCache implements AutoCloseable {
       MemorySegment values,
       long valueFrom) {
     MemorySegment data = layers[layer];
-    if (!type.isFloat()) {
-      Q8Strips.putKey(data, keysOffset(block, head), headDim, slot, keys, keyFrom);
-      Q8Strips.putValue(data, valuesOffset(block, head), headDim, slot, values, valueFrom);
-      return;
-    }
-    long key = keyOffset(block, head, slot, 0);
-    long value = valueOffset(block, head, slot, 0);
-    int pairBytes = PackedMatrix.pairBytes(type.format());
-    long stripBytes = valueStripBytes();
-    long half = PackedMatrix.elementOffset(type.format(), 0, 1);
-    long lane = PackedMatrix.elementOffset(type.format(), 1, 0);
-    for (int i = 0; i < headDim; i++) {
-      float number = keys.get(FLOAT, keyFrom + 4L * i);
-      type.put(data, key + i / 2 * (long) pairBytes + i % 2 * half, number);
-    }
-    for (int i = 0; i < headDim; i++) {
-      float number = values.get(FLOAT, valueFrom + 4L * i);
-      type.put(data, value + i / BLOCK_TOKENS * stripBytes + i % BLOCK_TOKENS * lane, number);
-    }
+    strips.putKey(data, keysOffset(block, head), headDim, slot, keys, keyFrom);
+    strips.putValue(data, valuesOffset(block, head), headDim, slot, values, valueFrom);
   }
 
   /**
@@ -321,60 +280,7 @@ public final class KvCache implements AutoCloseable {
    * @param target takes as many bytes as the values of a block and head have
    */
   public void copySeenValues(int layer, long values, int first, int end, MemorySegment target) {
-    if (!type.isFloat()) {
-      copySeenCodes(layer, values, first, end, target);
-      return;
-    }
-    int pairBytes = PackedMatrix.pairBytes(type.format());
-    long stripBytes = valueStripBytes();
-    long from = first / 2 * (long) pairBytes;
-    long to = Math.ceilDiv(end, 2) * (long) pairBytes;
-    for (long strip = 0; strip < target.byteSize(); strip += stripBytes) {
-      clear(target, strip, from);
-      MemorySegment.copy(layers[layer], values + strip + from, target, strip + from, to - from);
-      clear(target, strip + to, stripBytes - to);
-      if (first % 2 == 1) {
-        clearHalf(target, strip + from, 0, pairBytes);
-      }
-      if (end % 2 == 1) {
-        clearHalf(target, strip + to - pairBytes, 1, pairBytes);
-      }
-    }
-  }
-
-  /** Codes and scales: a scale that is not finite would make a number of a zero. */
-  private void copySeenCodes(int layer, long values, int first, int end, MemorySegment target) {
-    for (long strip = 0; strip < target.byteSize(); strip += valueStripBytes()) {
-      copySeen(layer, values, strip, Q8Strips.LANES, first, end, target);
-      copySeen(layer, values, strip + Q8Strips.VALUE_CODES, Short.BYTES, first, end, target);
-    }
-  }
-
-  /** Entries of some bytes, one for each slot; all of them are whole longs. */
-  private void copySeen(
-      int layer, long values, long at, int bytes, int first, int end, MemorySegment target) {
-    clear(target, at, (long) BLOCK_TOKENS * bytes);
-    long from = at + (long) first * bytes;
-    MemorySegment.copy(layers[layer], values + from, target, from, (long) (end - first) * bytes);
-  }
-
-  /** A loop, since a slice would be an object. */
-  private static void clear(MemorySegment target, long from, long bytes) {
-    for (long at = from; at < from + bytes; at += Long.BYTES) {
-      target.set(ValueLayout.JAVA_LONG_UNALIGNED, at, 0);
-    }
-  }
-
-  /** Clears one of the two slots of a pair. */
-  private void clearHalf(MemorySegment target, long pair, int half, int pairBytes) {
-    if (type != KvType.BF16) {
-      clear(target, pair + half * (pairBytes / 2), pairBytes / 2);
-      return;
-    }
-    for (long at = pair; at < pair + pairBytes; at += Integer.BYTES) {
-      int both = target.get(ValueLayout.JAVA_INT_UNALIGNED, at);
-      target.set(ValueLayout.JAVA_INT_UNALIGNED, at, half == 0 ? both & ~0xFFFF : both & 0xFFFF);
-    }
+    strips.copySeenValues(layers[layer], values, first, end, target);
   }
 
   /**
@@ -386,9 +292,9 @@ public final class KvCache implements AutoCloseable {
   public void copyBlock(int from, int to) {
     for (MemorySegment layer : layers) {
       for (int head = 0; head < kvHeads; head++) {
-        MemorySegment.copy(layer, keysOffset(from, head), layer, keysOffset(to, head), keysBytes());
+        MemorySegment.copy(layer, keysOffset(from, head), layer, keysOffset(to, head), keysBytes);
         MemorySegment.copy(
-            layer, valuesOffset(from, head), layer, valuesOffset(to, head), valuesBytes());
+            layer, valuesOffset(from, head), layer, valuesOffset(to, head), valuesBytes);
       }
     }
   }
@@ -396,32 +302,12 @@ public final class KvCache implements AutoCloseable {
   /** Where a head begins in the slab of a block. */
   private long headOffset(int block, int head) {
     int first = block / SLAB_BLOCKS * SLAB_BLOCKS;
-    return first * blockBytes() + head * slabBlocks(block) * (keysBytes() + valuesBytes());
+    return first * blockBytes() + head * slabBlocks(block) * (keysBytes + valuesBytes);
   }
 
   /** Blocks of the slab that a block lies in. */
   private long slabBlocks(int block) {
     return Math.min(SLAB_BLOCKS, blocks - block / SLAB_BLOCKS * SLAB_BLOCKS);
-  }
-
-  private long valuesBytes() {
-    return valuesBytes(type, headDim);
-  }
-
-  private static long keysBytes(KvType type, int headDim) {
-    return type.isFloat()
-        ? PackedMatrix.stripBytes(type.format(), headDim)
-        : Q8Strips.keysBytes(headDim);
-  }
-
-  private static long valuesBytes(KvType type, int headDim) {
-    return Math.ceilDiv(headDim, BLOCK_TOKENS) * valueStripBytes(type);
-  }
-
-  private static long valueStripBytes(KvType type) {
-    return type.isFloat()
-        ? PackedMatrix.stripBytes(type.format(), BLOCK_TOKENS)
-        : Q8Strips.VALUE_STRIP_BYTES;
   }
 
   @Override

@@ -17,12 +17,12 @@ import java.lang.foreign.ValueLayout;
  * nearest, ties to even. The product of code and scale is exact in float32. A NaN makes its group
  * NaN; numbers beyond 127 times the largest half become that.
  */
-public final class Q8Strips {
+public final class Q8Strips extends KvStrips {
   /** Dimensions of a key that share a scale. */
   public static final int KEY_GROUP = 32;
 
   /** Lanes of a strip, and bytes of a column of codes. */
-  public static final int LANES = KvCache.BLOCK_TOKENS;
+  public static final int LANES = KvStrips.LANES;
 
   /** Bytes of the codes of a strip of values. */
   public static final int VALUE_CODES = LANES * LANES;
@@ -42,7 +42,7 @@ public final class Q8Strips {
   private static final ValueLayout.OfShort HALF = ValueLayout.JAVA_SHORT_UNALIGNED;
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
-  private Q8Strips() {}
+  Q8Strips() {}
 
   /**
    * Bytes of the codes of a strip of keys.
@@ -54,39 +54,48 @@ public final class Q8Strips {
     return (long) headDim * LANES;
   }
 
-  static long keysBytes(int headDim) {
+  @Override
+  long keysBytes(int headDim) {
     return keyCodes(headDim) + Math.ceilDiv(headDim, KEY_GROUP) * (long) SCALES_BYTES;
   }
 
-  static float key(MemorySegment data, long strip, int headDim, int slot, int dimension) {
-    return data.get(ValueLayout.JAVA_BYTE, strip + code(dimension, slot))
-        * scale(data, strip + keyScale(headDim, slot, dimension));
+  @Override
+  long valueStripBytes() {
+    return VALUE_STRIP_BYTES;
   }
 
-  /** Of a strip of values: lane is a dimension of the strip. */
-  static float value(MemorySegment data, long strip, int lane, int slot) {
-    return data.get(ValueLayout.JAVA_BYTE, strip + code(slot, lane))
+  @Override
+  float key(MemorySegment data, long keys, int headDim, int slot, int dimension) {
+    return data.get(ValueLayout.JAVA_BYTE, keys + code(dimension, slot))
+        * scale(data, keys + keyScale(headDim, slot, dimension));
+  }
+
+  @Override
+  float value(MemorySegment data, long values, int slot, int dimension) {
+    long strip = values + dimension / LANES * (long) VALUE_STRIP_BYTES;
+    return data.get(ValueLayout.JAVA_BYTE, strip + code(slot, dimension % LANES))
         * scale(data, strip + VALUE_CODES + slot * (long) Short.BYTES);
   }
 
-  static void putKey(
-      MemorySegment data, long strip, int headDim, int slot, MemorySegment key, long from) {
+  @Override
+  void putKey(MemorySegment data, long keys, int headDim, int slot, MemorySegment key, long from) {
     for (int first = 0; first < headDim; first += KEY_GROUP) {
       int count = Math.min(KEY_GROUP, headDim - first);
       long floats = from + first * (long) Float.BYTES;
-      long scale = strip + keyScale(headDim, slot, first);
-      put(data, strip + code(first, slot), LANES, scale, key, floats, count);
+      long scale = keys + keyScale(headDim, slot, first);
+      put(data, keys + code(first, slot), LANES, scale, key, floats, count);
     }
   }
 
-  static void putValue(
-      MemorySegment data, long strip, int headDim, int slot, MemorySegment value, long from) {
+  @Override
+  void putValue(
+      MemorySegment data, long values, int headDim, int slot, MemorySegment value, long from) {
     for (int first = 0; first < headDim; first += LANES) {
       int count = Math.min(LANES, headDim - first);
       long floats = from + first * (long) Float.BYTES;
-      long own = strip + first / LANES * (long) VALUE_STRIP_BYTES;
-      long scale = own + VALUE_CODES + slot * (long) Short.BYTES;
-      put(data, own + code(slot, 0), 1, scale, value, floats, count);
+      long strip = values + first / LANES * (long) VALUE_STRIP_BYTES;
+      long scale = strip + VALUE_CODES + slot * (long) Short.BYTES;
+      put(data, strip + code(slot, 0), 1, scale, value, floats, count);
     }
   }
 
@@ -113,6 +122,29 @@ public final class Q8Strips {
       byte bits = scale > 0 ? (byte) Float.floatToRawIntBits(code + ROUNDER) : 0;
       data.set(ValueLayout.JAVA_BYTE, codes + (long) i * stride, bits);
     }
+  }
+
+  /** Codes and scales: a scale that is not finite would make a number of a zero. */
+  @Override
+  void copySeenValues(MemorySegment data, long values, int first, int end, MemorySegment target) {
+    for (long strip = 0; strip < target.byteSize(); strip += VALUE_STRIP_BYTES) {
+      copySeen(data, values, strip, LANES, first, end, target);
+      copySeen(data, values, strip + VALUE_CODES, Short.BYTES, first, end, target);
+    }
+  }
+
+  /** Entries of some bytes, one for each slot; all of them are whole longs. */
+  private static void copySeen(
+      MemorySegment data,
+      long values,
+      long at,
+      int bytes,
+      int first,
+      int end,
+      MemorySegment target) {
+    clear(target, at, (long) KvCache.BLOCK_TOKENS * bytes);
+    long from = at + (long) first * bytes;
+    MemorySegment.copy(data, values + from, target, from, (long) (end - first) * bytes);
   }
 
   private static long code(int column, int lane) {

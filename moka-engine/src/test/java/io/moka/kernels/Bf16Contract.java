@@ -156,7 +156,7 @@ public interface Bf16Contract extends KernelsUnderTest {
       Tensor tensor = TestWeights.tensor(arena, WeightFormat.BF16, outputs, columns, 1, dice);
       for (long at = 0; at < tensor.data().byteSize(); at += Short.BYTES) {
         float value = dice.oneOf(0x1p-130f, -0x1.8p-126f, SMALL, -SMALL, 0x1p-100f) * dice.normal();
-        KvType.BF16.put(tensor.data(), at, value);
+        FloatStrips.put(WeightFormat.BF16, tensor.data(), at, value);
       }
       PackedMatrix weights = Packer.pack(arena, tensor);
       Rows x = TestRows.random(arena, rows, columns, dice);

@@ -3,6 +3,7 @@ package io.moka.kernels;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.moka.weights.WeightFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -26,21 +27,37 @@ class KvCacheTest {
           for (int head = 0; head < 2; head++) {
             for (int slot = 0; slot < KvCache.BLOCK_TOKENS; slot++) {
               for (int i = 0; i < headDim; i++) {
-                take(cache, taken, cache.keyOffset(block, head, slot, i));
-                take(cache, taken, cache.valueOffset(block, head, slot, i));
+                take(cache, taken, keyOffset(cache, block, head, slot, i));
+                take(cache, taken, valueOffset(cache, block, head, slot, i));
               }
             }
           }
         }
         assertThat(taken.cardinality())
-            .isEqualTo(3 * 2 * 2 * 16 * headDim * type.format().blockBytes());
+            .isEqualTo(3 * 2 * 2 * 16 * headDim * format(type).blockBytes());
       }
     }
   }
 
+  private static FloatStrips strips(KvType type) {
+    return (FloatStrips) type.strips();
+  }
+
+  private static WeightFormat format(KvType type) {
+    return type.format().orElseThrow();
+  }
+
+  private static long keyOffset(KvCache cache, int block, int head, int slot, int dimension) {
+    return cache.keysOffset(block, head) + strips(cache.type()).keyOffset(slot, dimension);
+  }
+
+  private static long valueOffset(KvCache cache, int block, int head, int slot, int dimension) {
+    return cache.valuesOffset(block, head) + strips(cache.type()).valueOffset(slot, dimension);
+  }
+
   private static void take(KvCache cache, BitSet taken, long offset) {
     int from = (int) offset;
-    int to = from + cache.type().format().blockBytes();
+    int to = from + format(cache.type()).blockBytes();
     assertThat(taken.get(from, to).isEmpty()).as("bytes %d to %d", from, to).isTrue();
     assertThat((long) to).isLessThanOrEqualTo(cache.layer(0).byteSize());
     taken.set(from, to);
@@ -64,7 +81,7 @@ class KvCacheTest {
     return row;
   }
 
-  /** Element by element as {@link KvType#put} would do it, and no other byte. */
+  /** Element by element as {@link FloatStrips#put} would do it, and no other byte. */
   @ParameterizedTest
   @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "Q8")
   void storesWhereTheOffsetsSay(KvType type) {
@@ -79,8 +96,10 @@ class KvCacheTest {
           for (int i = 0; i < headDim; i++) {
             float key = keys.getAtIndex(ValueLayout.JAVA_FLOAT, i + 1L);
             float value = values.getAtIndex(ValueLayout.JAVA_FLOAT, i + 1L);
-            type.put(expected.layer(1), expected.keyOffset(2, 1, slot, i), key);
-            type.put(expected.layer(1), expected.valueOffset(2, 1, slot, i), value);
+            long keyAt = keyOffset(expected, 2, 1, slot, i);
+            long valueAt = valueOffset(expected, 2, 1, slot, i);
+            FloatStrips.put(format(type), expected.layer(1), keyAt, key);
+            FloatStrips.put(format(type), expected.layer(1), valueAt, value);
           }
           for (int layer = 0; layer < 2; layer++) {
             assertThat(cache.layer(layer).mismatch(expected.layer(layer)))
@@ -99,7 +118,7 @@ class KvCacheTest {
     for (int headDim : new int[] {2, 14, 16, 18, 80}) {
       try (Arena arena = Arena.ofConfined();
           KvCache cache = new KvCache(type, 2, 2, 2, headDim)) {
-        long bytes = Math.ceilDiv(headDim, 16) * cache.valueStripBytes();
+        long bytes = cache.valuesBytes();
         MemorySegment target = arena.allocate(bytes, 64);
         MemorySegment expected = arena.allocate(bytes, 64);
         for (int first = 0; first < KvCache.BLOCK_TOKENS; first++) {
@@ -113,8 +132,7 @@ class KvCacheTest {
               cache.store(1, 1, 1, slot, unused, 4, values, 4);
               for (int i = 0; i < headDim; i++) {
                 float value = values.getAtIndex(ValueLayout.JAVA_FLOAT, i + 1L);
-                long at = cache.valueOffset(1, 1, slot, i) - cache.valuesOffset(1, 1);
-                type.put(expected, at, value);
+                FloatStrips.put(format(type), expected, strips(type).valueOffset(slot, i), value);
               }
             }
             cache.copySeenValues(1, cache.valuesOffset(1, 1), first, end, target);
@@ -132,11 +150,11 @@ class KvCacheTest {
     for (int slot = 0; slot < KvCache.BLOCK_TOKENS; slot++) {
       boolean seen = slot >= first && slot < end;
       for (int i = 0; i < (seen ? cache.headDim() : lanes); i++) {
-        long at = cache.valueOffset(0, 0, slot, i) - cache.valuesOffset(0, 0);
-        float found = cache.type().format().get(target, at);
+        long at = strips(cache.type()).valueOffset(slot, i);
+        float found = format(cache.type()).get(target, at);
         assertThat(Float.floatToRawIntBits(found))
             .as("width %d, seen %d to %d, slot %d, %d", cache.headDim(), first, end, slot, i)
-            .isEqualTo(Float.floatToRawIntBits(cache.type().format().get(expected, at)));
+            .isEqualTo(Float.floatToRawIntBits(format(cache.type()).get(expected, at)));
       }
     }
   }
@@ -200,15 +218,15 @@ class KvCacheTest {
   void readsInTheFormatItStores(KvType type) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment data = arena.allocate(8);
-      type.put(data, 0, -1.5f);
-      assertThat(type.format().get(data, 0)).isEqualTo(-1.5f);
+      FloatStrips.put(format(type), data, 0, -1.5f);
+      assertThat(format(type).get(data, 0)).isEqualTo(-1.5f);
     }
   }
 
   private static int stored(KvType type, float value) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment data = arena.allocate(2);
-      type.put(data, 0, value);
+      FloatStrips.put(format(type), data, 0, value);
       return Short.toUnsignedInt(data.get(ValueLayout.JAVA_SHORT, 0));
     }
   }

@@ -137,7 +137,7 @@ class Q8StripsTest {
     int strips = Math.ceilDiv(headDim, Q8Strips.LANES);
     try (Arena arena = Arena.ofConfined();
         KvCache cache = cache(headDim)) {
-      long bytes = strips * cache.valueStripBytes();
+      long bytes = cache.valuesBytes();
       MemorySegment target = arena.allocate(bytes, 64);
       for (int first = 0; first < KvCache.BLOCK_TOKENS; first++) {
         for (int end = first + 1; end <= KvCache.BLOCK_TOKENS; end++) {
@@ -151,9 +151,8 @@ class Q8StripsTest {
           for (int slot = 0; slot < KvCache.BLOCK_TOKENS; slot++) {
             boolean seen = slot >= first && slot < end;
             for (int i = 0; i < (seen ? headDim : strips * Q8Strips.LANES); i++) {
-              long strip = i / Q8Strips.LANES * cache.valueStripBytes();
               float expected = seen ? cache.value(LAYER, BLOCK, HEAD, slot, i) : 0;
-              assertThat(Q8Strips.value(target, strip, i % Q8Strips.LANES, slot))
+              assertThat(KvType.Q8.strips().value(target, 0, slot, i))
                   .as("width and seed %d, seen %d to %d, slot %d, %d", headDim, first, end, slot, i)
                   .isEqualTo(expected);
             }

@@ -41,13 +41,12 @@ final class TestWeights {
       fillBlocks(format, data, dice);
       return new Tensor("random", format, List.of((long) rows, (long) columns), data);
     }
-    KvType encoder = KvType.valueOf(format.name());
     for (long i = 0; i < elements; i++) {
       float value =
           dice.below(16) == 0
               ? dice.oneOf(0f, -0f, extreme, -extreme, 0x1p-24f, -0x1.8p-16f)
               : 0.1f * dice.normal();
-      encoder.put(data, format.bytes(i), value);
+      FloatStrips.put(format, data, format.bytes(i), value);
     }
     return new Tensor("random", format, List.of((long) rows, (long) columns), data);
   }
@@ -185,7 +184,7 @@ final class TestWeights {
   static MemorySegment vector(Arena arena, int count, Dice dice) {
     MemorySegment data = arena.allocate((long) count * Float.BYTES);
     for (int i = 0; i < count; i++) {
-      KvType.F32.put(data, (long) i * Float.BYTES, dice.normal());
+      data.set(ValueLayout.JAVA_FLOAT_UNALIGNED, (long) i * Float.BYTES, dice.normal());
     }
     return data;
   }

@@ -7,38 +7,34 @@ import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
-/** As {@link SpanPanel}, keys and values of 8 bits, which {@link Q8Strips} describes. */
-final class Q8Panel {
+/** A panel of keys and values of 8 bits, which {@link Q8Strips} describes, read where they lie. */
+record Q8Panel() implements SpanPanel {
   private static final int LANES = Q8Strips.LANES;
 
-  private Q8Panel() {}
+  @Override
+  public boolean copiesAhead() {
+    return false;
+  }
 
-  /**
-   * Makes floats of the keys of a block, column after column.
-   *
-   * @param data memory of the cache
-   * @param strip where the keys begin there, in bytes
-   * @param headDim d
-   * @param out takes them
-   * @param to where they begin
-   * @param spare where 16 floats of it are free
-   */
-  static void keys(MemorySegment data, long strip, int headDim, float[] out, int to, int spare) {
-    long scales = strip + Q8Strips.keyCodes(headDim);
+  @Override
+  public void keys(
+      MemorySegment data, long keys, short[] copy, int headDim, float[] out, int at, int spare) {
+    long scales = keys + Q8Strips.keyCodes(headDim);
     for (int first = 0; first < headDim; first += Q8Strips.KEY_GROUP) {
       int count = Math.min(Q8Strips.KEY_GROUP, headDim - first);
       scales(data, scales + first / Q8Strips.KEY_GROUP * Q8Strips.SCALES_BYTES, out, spare);
-      int at = first * LANES;
-      columnsOfLaneScales(data, strip + at, count, out, to + at, spare);
+      int codes = first * LANES;
+      columnsOfLaneScales(data, keys + codes, count, out, at + codes, spare);
     }
   }
 
-  /** As above, the values of a block, strip after strip. */
-  static void values(MemorySegment data, long value, int strips, float[] out, int to, int spare) {
+  @Override
+  public void values(
+      MemorySegment data, long values, short[] copy, int strips, float[] out, int spare) {
     for (int s = 0; s < strips; s++) {
-      long codes = value + s * (long) Q8Strips.VALUE_STRIP_BYTES;
+      long codes = values + s * (long) Q8Strips.VALUE_STRIP_BYTES;
       scales(data, codes + Q8Strips.VALUE_CODES, out, spare);
-      columnsOfOwnScales(data, codes, out, to + s * Q8Strips.VALUE_CODES, spare);
+      columnsOfOwnScales(data, codes, out, s * Q8Strips.VALUE_CODES, spare);
     }
   }
 

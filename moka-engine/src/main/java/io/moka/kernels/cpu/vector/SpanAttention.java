@@ -45,7 +45,7 @@ final class SpanAttention {
     int blocks = SPAN_BLOCKS + SpanProducts.SPARE_BLOCKS;
     scores = arena.allocate(blocks * (long) SpanProducts.SCORE_BLOCK_BYTES, 64);
     sums = arena.allocate(HEADS * SpanProducts.sumsStride(headDim), 64);
-    masked = arena.allocate(cache.valueStripBytes() * Math.ceilDiv(headDim, BLOCK), 64);
+    masked = arena.allocate(cache.valuesBytes(), 64);
   }
 
   boolean fits(KvCache cache) {

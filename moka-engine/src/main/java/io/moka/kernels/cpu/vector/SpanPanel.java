@@ -1,72 +1,48 @@
 package io.moka.kernels.cpu.vector;
 
-import static io.moka.kernels.cpu.vector.Lanes.SHORTS;
-
 import io.moka.kernels.KvType;
-import io.moka.weights.PackedMatrix;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.ShortVector;
-import jdk.incubator.vector.VectorOperators;
 
 /** Keys and values on their way from strips of the cache to the floats that tiles multiply. */
-final class SpanPanel {
-  private static final int LANES = PackedMatrix.STRIP_ROWS;
+sealed interface SpanPanel permits FloatPanel, Q8Panel {
+  /**
+   * The panel for a type.
+   *
+   * @param type of the cache
+   * @param swapped whether of each pair the odd column comes first; BF16 only
+   */
+  static SpanPanel of(KvType type, boolean swapped) {
+    return type.format()
+        .<SpanPanel>map(format -> new FloatPanel(format, swapped))
+        .orElseGet(Q8Panel::new);
+  }
 
-  private static final int UPPER_HALF = 0xFFFF_0000;
-
-  private SpanPanel() {}
+  /** Whether blocks are copied, while the ones before them are multiplied, and then decoded. */
+  boolean copiesAhead();
 
   /**
-   * Makes floats of strips, column after column.
+   * Makes floats of the keys of a block, column after column.
    *
-   * @param type of the cache, one of floats
-   * @param swapped whether of each pair the odd column comes first; BF16 only
    * @param data memory of the cache
-   * @param from where the strips begin there, in bytes: F32 is read from there
-   * @param raw what lies there, copied, for the other types
-   * @param at where the copy begins
-   * @param count numbers, whole pairs of columns
-   * @param out takes them
-   * @param to where they begin
+   * @param keys where they begin there, in bytes
+   * @param copy what lies there, where it is copied ahead
+   * @param headDim d
+   * @param out takes the floats
+   * @param at where these begin, and the copy
+   * @param spare where 16 floats of it are free
    */
-  static void decode(
-      KvType type,
-      boolean swapped,
-      MemorySegment data,
-      long from,
-      short[] raw,
-      int at,
-      int count,
-      float[] out,
-      int to) {
-    switch (type) {
-      case F32 -> MemorySegment.copy(data, ValueLayout.JAVA_FLOAT, from, out, to, count);
-      case F16 -> halves(raw, at, count, out, to);
-      case BF16 -> {
-        int even = swapped ? to + LANES : to;
-        int odd = swapped ? to : to + LANES;
-        for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
-          pairs(raw, at + 2 * lane, count, out, even + lane, odd + lane);
-        }
-      }
-      case Q8 -> throw new IllegalStateException("codes are decoded by Q8Panel");
-    }
-  }
+  void keys(
+      MemorySegment data, long keys, short[] copy, int headDim, float[] out, int at, int spare);
 
-  /** A plain loop, which the compiler vectorises: the Vector API has no such conversion. */
-  private static void halves(short[] raw, int at, int count, float[] out, int to) {
-    for (int i = 0; i < count; i++) {
-      out[to + i] = Float.float16ToFloat(raw[at + i]);
-    }
-  }
-
-  private static void pairs(short[] raw, int at, int count, float[] out, int even, int odd) {
-    for (int i = 0; i < count; i += 2 * LANES) {
-      IntVector both = ShortVector.fromArray(SHORTS, raw, at + i).reinterpretAsInts();
-      both.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(out, even + i);
-      both.and(UPPER_HALF).reinterpretAsFloats().intoArray(out, odd + i);
-    }
-  }
+  /**
+   * Makes floats of the values of a block, strip after strip, each column after column.
+   *
+   * @param data memory of the cache
+   * @param values where they begin there, in bytes
+   * @param copy what lies there, where it is copied ahead
+   * @param strips how many
+   * @param out takes the floats, from its beginning on
+   * @param spare where 16 floats of it are free
+   */
+  void values(MemorySegment data, long values, short[] copy, int strips, float[] out, int spare);
 }

@@ -7,6 +7,8 @@ import io.moka.kernels.cpu.Scratch;
 import io.moka.kernels.cpu.SpanProducts;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.EnumMap;
+import java.util.Map;
 
 /**
  * The products of attention on the Vector API: blocks of the cache become panels of floats in the
@@ -34,6 +36,7 @@ public final class VectorSpans implements SpanProducts {
   private static final int TILE_LANES = 2 * Lanes.COUNT;
 
   private final Activations activations;
+  private final Map<KvType, SpanPanel> panels = new EnumMap<>(KvType.class);
 
   /**
    * Needs nothing of the machine.
@@ -42,6 +45,9 @@ public final class VectorSpans implements SpanProducts {
    */
   public VectorSpans(Activations activations) {
     this.activations = activations;
+    for (KvType type : KvType.values()) {
+      panels.put(type, SpanPanel.of(type, activations.roundsToBf16(type)));
+    }
   }
 
   @Override
@@ -57,8 +63,8 @@ public final class VectorSpans implements SpanProducts {
       MemorySegment scores,
       long to,
       Scratch scratch) {
-    KvType type = cache.type();
-    boolean swapped = activations.roundsToBf16(type);
+    SpanPanel panel = panels.get(cache.type());
+    boolean swapped = activations.roundsToBf16(cache.type());
     MemorySegment data = cache.layer(layer);
     int d = cache.headDim();
     int strip = BLOCK * d;
@@ -67,28 +73,24 @@ public final class VectorSpans implements SpanProducts {
     int spare = results + PAIR * SCORES;
     float[] floats = scratch.floats(spare + BLOCK);
     short[] raw = scratch.shorts(PAIR * strip);
-    // codes are read where they lie: no copy of them, and tiles copy what does not matter
-    MemorySegment ahead = type.isFloat() ? data : scratch.panel(strip * (long) Short.BYTES);
+    // where there is no copy to be made, tiles make one of what does not matter
+    boolean copies = panel.copiesAhead();
+    MemorySegment ahead = copies ? data : scratch.panel(strip * (long) Short.BYTES);
     for (int i = 0; i < heads; i++) {
       copyQuery(swapped, queries, from + i * 4L * d, d, floats, x + i, scratch);
     }
-    for (int b = 0; b < PAIR && type.isFloat(); b++) {
+    for (int b = 0; copies && b < PAIR; b++) {
       long key = keys[Math.min(b, blocks - 1)];
       MemorySegment.copy(data, ValueLayout.JAVA_SHORT, key, raw, b * strip, strip);
     }
     for (int block = 0; block < blocks; block += PAIR) {
       int count = Math.min(PAIR, blocks - block);
       for (int b = 0; b < count; b++) {
-        int at = b * strip;
-        if (type.isFloat()) {
-          SpanPanel.decode(type, swapped, data, keys[block + b], raw, at, strip, floats, at);
-        } else {
-          Q8Panel.keys(data, keys[block + b], d, floats, at, spare);
-        }
+        panel.keys(data, keys[block + b], raw, d, floats, b * strip, spare);
       }
       // those after the last are copied for nothing
-      long next0 = type.isFloat() ? keys[Math.min(block + PAIR, blocks - 1)] : 0;
-      long next1 = type.isFloat() ? keys[Math.min(block + PAIR + 1, blocks - 1)] : 0;
+      long next0 = copies ? keys[Math.min(block + PAIR, blocks - 1)] : 0;
+      long next1 = copies ? keys[Math.min(block + PAIR + 1, blocks - 1)] : 0;
       for (int first = 0; first < heads; first += TILE_HEADS) {
         scoreTiles(heads - first, d, scale, floats, first, count, ahead, next0, next1, raw);
       }
@@ -183,8 +185,8 @@ public final class VectorSpans implements SpanProducts {
       int heads,
       MemorySegment sums,
       Scratch scratch) {
-    KvType type = cache.type();
-    boolean swapped = activations.roundsToBf16(type);
+    SpanPanel panel = panels.get(cache.type());
+    boolean swapped = activations.roundsToBf16(cache.type());
     int strips = Math.ceilDiv(cache.headDim(), BLOCK);
     int block = strips * STRIP;
     // an odd last strip is multiplied with what comes after it: its twin's sums are scratch
@@ -194,7 +196,8 @@ public final class VectorSpans implements SpanProducts {
     int spare = out + MAX_HEADS * width;
     float[] floats = scratch.floats(spare + BLOCK);
     short[] raw = scratch.shorts(x);
-    MemorySegment ahead = type.isFloat() ? data : scratch.panel(x * (long) Short.BYTES);
+    boolean copies = panel.copiesAhead();
+    MemorySegment ahead = copies ? data : scratch.panel(x * (long) Short.BYTES);
     for (int i = 0; i < heads; i++) {
       long sum = i * SpanProducts.sumsStride(cache.headDim());
       MemorySegment.copy(
@@ -204,17 +207,13 @@ public final class VectorSpans implements SpanProducts {
     boolean alone = strips * BLOCK < TILE_LANES;
     for (int b = 0; b < blocks; b++) {
       long value = values[firstBlock + b];
-      if (!type.isFloat()) {
-        Q8Panel.values(data, value, strips, floats, 0, spare);
-      } else {
-        if (b == 0 || alone) {
-          MemorySegment.copy(data, ValueLayout.JAVA_SHORT, value, raw, 0, block);
-        }
-        SpanPanel.decode(type, swapped, data, value, raw, 0, block, floats, 0);
+      if (copies && (b == 0 || alone)) {
+        MemorySegment.copy(data, ValueLayout.JAVA_SHORT, value, raw, 0, block);
       }
+      panel.values(data, value, raw, strips, floats, spare);
       copyProbabilities(
           swapped, probabilities, from + (long) b * SCORE_BLOCK_BYTES, heads, floats, x, scratch);
-      long next = type.isFloat() ? values[firstBlock + Math.min(b + 1, blocks - 1)] : 0;
+      long next = copies ? values[firstBlock + Math.min(b + 1, blocks - 1)] : 0;
       for (int first = 0; first < heads; first += TILE_HEADS) {
         valueTiles(heads - first, strips, floats, first, ahead, next, raw, scratch);
       }

@@ -154,7 +154,7 @@ final class SpanCalls {
     checkCounts(functions, cache, blocks, heads);
     long strips = Math.ceilDiv(cache.headDim(), SpanProducts.BLOCK);
     long stripBytes = cache.valueStripBytes();
-    fill(table, data, values, firstBlock, blocks, strips * stripBytes);
+    fill(table, data, values, firstBlock, blocks, cache.valuesBytes());
     set(table, blocks, get(table, blocks - 1));
     long p = Int8Calls.address(probabilities, from, blocks * (long) SpanProducts.SCORE_BLOCK_BYTES);
     long stride = SpanProducts.sumsStride(cache.headDim());

@@ -3,6 +3,8 @@ package io.moka.kernels.cpu.x86;
 import io.moka.kernels.KvType;
 import io.moka.kernels.Q8Strips;
 import io.moka.weights.PackedMatrix;
+import io.moka.weights.WeightFormat;
+import java.util.Optional;
 
 /**
  * What the products of attention for 1 to 8 query heads of one key/value head have in common, in
@@ -45,7 +47,10 @@ abstract class SpanCode {
   static final Gp FOURTH = Gp.R12;
 
   final Assembler assembler;
-  final KvType type;
+
+  /** Of keys and values; none where they are codes. */
+  final Optional<WeightFormat> floats;
+
   final boolean dots;
   final int heads;
   final int bits;
@@ -64,7 +69,7 @@ abstract class SpanCode {
    */
   SpanCode(Assembler assembler, Shape shape) {
     this.assembler = assembler;
-    type = shape.type();
+    floats = shape.type().format();
     dots = shape.dots();
     heads = shape.heads();
     bits = shape.bits();
@@ -92,11 +97,11 @@ abstract class SpanCode {
   }
 
   final boolean codes() {
-    return !type.isFloat();
+    return floats.isEmpty();
   }
 
   final int pairBytes() {
-    return codes() ? 2 * Q8Strips.LANES : PackedMatrix.pairBytes(type.format());
+    return floats.map(PackedMatrix::pairBytes).orElse(2 * Q8Strips.LANES);
   }
 
   final void start() {
@@ -126,8 +131,8 @@ abstract class SpanCode {
   final OuterProduct product(int count) {
     Op multiplyAdd = dots ? Op.VDPBF16PS : Op.VFMADD231PS;
     OuterProduct product = new OuterProduct(assembler, multiplyAdd, bits, heads, count * parts);
-    if (!dots && type == KvType.BF16) {
-      product.prepare(type.format());
+    if (!dots) {
+      floats.ifPresent(product::prepare);
     }
     product.clear();
     return product;
@@ -154,11 +159,12 @@ abstract class SpanCode {
 
   /** One column of the strips of a pass, of floats. */
   final void add(OuterProduct product, int firstPart, int half, OuterProduct.Loader inputs) {
+    WeightFormat format = floats.orElseThrow();
     OuterProduct.Loader columns =
         (i, to) -> {
           Mem pair = Mem.at(STRIP[i / parts], 0);
           int part = firstPart + i % parts;
-          FloatColumns.emit(assembler, type.format(), pair, half, part, product.upperHalves(), to);
+          FloatColumns.emit(assembler, format, pair, half, part, product.upperHalves(), to);
         };
     product.add(columns, inputs);
   }

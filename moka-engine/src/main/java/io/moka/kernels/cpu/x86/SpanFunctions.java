@@ -29,7 +29,8 @@ record SpanFunctions(
   /** Writes and loads the functions for a type, if this processor can run them. */
   static Availability<SpanFunctions> load(KvType type, CpuFeatures features) {
     boolean wide = features.has(CpuFeatures.FLOAT_512);
-    Set<CpuFeatures.Feature> least = type.isFloat() ? CpuFeatures.AVX2_FMA : CpuFeatures.FLOAT_512;
+    boolean floats = type.format().isPresent();
+    Set<CpuFeatures.Feature> least = floats ? CpuFeatures.AVX2_FMA : CpuFeatures.FLOAT_512;
     String missing = features.missing(least);
     if (!wide && !missing.isEmpty()) {
       return new Availability.Unavailable<>("the processor or the system lacks " + missing);

@@ -135,7 +135,7 @@ public final class X86Products implements GroupProducts, AutoCloseable {
     for (KvType type : KvType.values()) {
       if (activations.roundsToBf16(type)) {
         ifThere(SpanFunctions.loadRounding(features)).ifPresent(own -> spans.put(type, own));
-      } else if (type.isFloat()) {
+      } else if (type.format().isPresent()) {
         spans.put(type, need(SpanFunctions.load(type, features)));
       } else {
         ifThere(SpanFunctions.load(type, features)).ifPresent(own -> spans.put(type, own));

@@ -18,7 +18,7 @@ class Avx2SpansTest implements SpanContract {
   static void load() {
     CpuFeatures features = Processor.upTo(InstructionSet.AVX2);
     for (KvType type : KvType.values()) {
-      if (type.isFloat()) {
+      if (type.format().isPresent()) {
         FUNCTIONS.put(type, Processor.ready(SpanFunctions.load(type, features)));
       }
     }

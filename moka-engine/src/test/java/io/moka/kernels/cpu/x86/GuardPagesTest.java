@@ -35,7 +35,7 @@ class GuardPagesTest {
   }
 
   private static boolean hasCode(KvType type, InstructionSet most) {
-    return type.isFloat() || most.compareTo(InstructionSet.AVX512) >= 0;
+    return type.format().isPresent() || most.compareTo(InstructionSet.AVX512) >= 0;
   }
 
   private static Stream<Arguments> withEachStep(Object kind) {

@@ -251,7 +251,7 @@ final class GuardedRun {
       SpanFunctions functions, int headDim, int blocks, int heads, boolean atEnd) {
     try (GuardedArena arena = new GuardedArena(atEnd);
         KvCache cache = new KvCache(functions.type(), 1, 1, 1, headDim)) {
-      long bytes = Math.ceilDiv(headDim, SpanProducts.BLOCK) * cache.valueStripBytes();
+      long bytes = cache.valuesBytes();
       MemorySegment values = arena.allocate(blocks * bytes, 64);
       MemorySegment p = arena.allocate(blocks * (long) SpanProducts.SCORE_BLOCK_BYTES, 4);
       MemorySegment sums = arena.allocate(heads * SpanProducts.sumsStride(headDim), 4);

@@ -12,7 +12,6 @@ import io.moka.kernels.KvType;
 import io.moka.kernels.cpu.SpanContract;
 import io.moka.kernels.cpu.SpanProducts;
 import io.moka.kernels.cpu.vector.VectorSpans;
-import io.moka.weights.PackedMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumMap;
@@ -189,7 +188,7 @@ class SpanCallsTest implements SpanContract {
       Call right = scores(arena, cache);
       right.scores();
       long end = cache.layer(0).byteSize();
-      long keysBytes = PackedMatrix.stripBytes(TYPE.format(), HEAD_DIM);
+      long keysBytes = cache.keysBytes();
       right.offsets(0, 0, end - keysBytes).scores();
       assertOutOfBounds(
           right.offsets(0, 0, end - keysBytes + 1)::scores,
@@ -216,7 +215,7 @@ class SpanCallsTest implements SpanContract {
       Call right = values(arena, cache);
       right.values();
       long end = cache.layer(0).byteSize();
-      long valuesBytes = 2 * cache.valueStripBytes();
+      long valuesBytes = cache.valuesBytes();
       right.offsets(-1, 0, 0, end - valuesBytes).values();
       assertOutOfBounds(
           right.offsets(-1, 0, 0, end - valuesBytes + 1)::values,
