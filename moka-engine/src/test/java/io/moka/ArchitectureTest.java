@@ -88,6 +88,19 @@ class ArchitectureTest {
   }
 
   @Test
+  void whatMultipliesOnACpuKnowsNothingOfOtherWays() {
+    String cpu = "io.moka.kernels.cpu";
+    check(
+        noClasses()
+            .that()
+            .resideInAPackage(cpu)
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage(cpu + ".*.."));
+    check(slices().matching(cpu + ".(*)..").should().notDependOnEachOther());
+  }
+
+  @Test
   void theReferenceKernelsAreUsedOnlyWhereTheyAreAskedForByName() {
     check(
         classes()

@@ -1,8 +1,8 @@
 package io.moka.kernels;
 
 import io.moka.PlatformException;
+import io.moka.kernels.cpu.CpuKernels;
 import io.moka.kernels.cpu.NodeThreads;
-import io.moka.kernels.cpu.vector.VectorKernels;
 import io.moka.kernels.cpu.vector.VectorProducts;
 import io.moka.kernels.cpu.vector.VectorSpans;
 import io.moka.kernels.cpu.x86.InstructionSet;
@@ -121,7 +121,7 @@ public enum KernelChoice {
     return switch (X86Products.open(activations, new VectorProducts(activations), most)) {
       case X86Products.Ready(X86Products products) ->
           new Opened(
-              new VectorKernels(
+              new CpuKernels(
                   threads,
                   products,
                   products.spans(new VectorSpans(activations)),
@@ -132,7 +132,8 @@ public enum KernelChoice {
 
   private static Kernels openVector(NodeThreads threads, Activations activations) {
     requireVectors();
-    return new VectorKernels(threads, activations);
+    return new CpuKernels(
+        threads, new VectorProducts(activations), new VectorSpans(activations), () -> {});
   }
 
   private static void requireVectors() {

@@ -8,9 +8,9 @@ import io.moka.RequestException;
 import io.moka.checkpoint.HuggingFaceCheckpoint;
 import io.moka.engine.Benchmark.Plan;
 import io.moka.engine.Benchmark.Run;
+import io.moka.kernels.KernelChoice;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KvType;
-import io.moka.kernels.cpu.vector.VectorKernels;
 import io.moka.model.Transformer;
 import io.moka.model.TransformerOptions;
 import java.util.ArrayList;
@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test;
 class BenchmarkTest {
   private final HuggingFaceCheckpoint checkpoint =
       HuggingFaceCheckpoint.open(GoldenTensors.FOLDER.resolve("qwen3moe-sparse-step"));
-  private final Kernels kernels = new VectorKernels(2);
+  private final Kernels kernels = KernelChoice.VECTOR.open(2);
   private final Transformer model =
       Transformer.load(checkpoint, kernels, TransformerOptions.DEFAULT, share -> {});
 

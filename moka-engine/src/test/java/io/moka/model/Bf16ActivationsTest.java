@@ -9,7 +9,6 @@ import io.moka.kernels.KernelChoice;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
-import io.moka.kernels.cpu.vector.VectorKernels;
 import io.moka.moe.MoePath;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -58,7 +57,7 @@ class Bf16ActivationsTest {
     for (JsonNode sequence : GoldenTensors.json(folder.resolve("expected.json")).get("sequences")) {
       int[] ids = GoldenTensors.ids(sequence.get("input_ids"));
       String name = sequence.get("name").stringValue();
-      try (Kernels kernels = new VectorKernels(2, Activations.BF16)) {
+      try (Kernels kernels = KernelChoice.VECTOR.open(2, Activations.BF16)) {
         float[] logits = logits(folder, kernels, TransformerOptions.DEFAULT, ids, ids.length);
         float[] expected = tensors.get(name + ".logits");
         assertThat(rootMeanSquareDistance(logits, expected)).isBetween(NOT_EXACT, NEAR);
@@ -85,7 +84,7 @@ class Bf16ActivationsTest {
     int[] ids = GoldenTensors.ids(sequences.get(1).get("input_ids"));
     for (TransformerOptions options : PATHS) {
       float[] whole;
-      try (Kernels one = new VectorKernels(1, Activations.BF16)) {
+      try (Kernels one = KernelChoice.VECTOR.open(1, Activations.BF16)) {
         whole = logits(folder, one, options, ids, ids.length);
       }
       for (KernelChoice choice : List.of(KernelChoice.VECTOR, KernelChoice.AUTO)) {

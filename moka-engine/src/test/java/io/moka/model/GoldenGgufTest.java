@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.moka.GoldenTensors;
 import io.moka.checkpoint.GgufCheckpoint;
 import io.moka.kernels.Activations;
+import io.moka.kernels.KernelChoice;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
-import io.moka.kernels.cpu.vector.VectorKernels;
 import io.moka.kernels.cpu.x86.InstructionSet;
 import io.moka.kernels.cpu.x86.X86Kernels;
 import io.moka.kernels.reference.ReferenceKernels;
@@ -72,7 +72,7 @@ class GoldenGgufTest {
   @MethodSource("modelsAndPaths")
   void exactActivationsGiveTheExpectedValues(String model, TransformerOptions options, int threads)
       throws IOException {
-    try (Kernels kernels = new VectorKernels(threads, Activations.EXACT)) {
+    try (Kernels kernels = KernelChoice.VECTOR.open(threads, Activations.EXACT)) {
       check(model, kernels, options, EXACT, true);
     }
   }
@@ -81,7 +81,7 @@ class GoldenGgufTest {
   @MethodSource("modelsAndPaths")
   void roundedActivationsComeNear(String name, TransformerOptions options, int threads)
       throws IOException {
-    try (Kernels kernels = new VectorKernels(threads, Activations.INT8)) {
+    try (Kernels kernels = KernelChoice.VECTOR.open(threads, Activations.INT8)) {
       check(name, kernels, options, ROUNDED, !name.equals(CLOSE_CHOICE));
       float[] expected =
           GoldenTensors.read(FOLDER.resolve(name + ".expected.safetensors")).get("prompt.logits");
@@ -104,8 +104,8 @@ class GoldenGgufTest {
   @MethodSource("models")
   void threadsAndChunksChangeNoBit(String name) throws IOException {
     for (Activations activations : List.of(Activations.EXACT, Activations.INT8)) {
-      try (Kernels one = new VectorKernels(1, activations);
-          Kernels two = new VectorKernels(2, activations)) {
+      try (Kernels one = KernelChoice.VECTOR.open(1, activations);
+          Kernels two = KernelChoice.VECTOR.open(2, activations)) {
         for (TransformerOptions options : PATHS) {
           float[] whole = logits(name, one, options, 1000);
           for (int chunk : new int[] {1, 7, 1000}) {
@@ -129,7 +129,7 @@ class GoldenGgufTest {
   @MethodSource("modelsAndSteps")
   void machineCodeGivesTheBitsOfTheVectorApi(String name, InstructionSet most) throws IOException {
     for (Activations activations : List.of(Activations.EXACT, Activations.INT8)) {
-      try (Kernels vector = new VectorKernels(2, activations);
+      try (Kernels vector = KernelChoice.VECTOR.open(2, activations);
           Kernels code = X86Kernels.open(2, activations, most)) {
         // tiles of bf16 have an order of summation of their own
         boolean differs = name.endsWith("BF16") && code.description().contains("AMX");

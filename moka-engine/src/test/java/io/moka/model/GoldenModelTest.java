@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.moka.GoldenTensors;
 import io.moka.checkpoint.HuggingFaceCheckpoint;
+import io.moka.kernels.KernelChoice;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
-import io.moka.kernels.cpu.vector.VectorKernels;
 import io.moka.kernels.reference.ReferenceKernels;
 import io.moka.moe.MoePath;
 import java.io.IOException;
@@ -57,7 +57,7 @@ class GoldenModelTest {
   @MethodSource("foldersAndPaths")
   void theVectorKernelsEqualTheReference(Path folder, TransformerOptions options, int threads)
       throws IOException {
-    try (Kernels kernels = new VectorKernels(threads)) {
+    try (Kernels kernels = KernelChoice.VECTOR.open(threads)) {
       check(folder, kernels, options, List.of("short", "long"), true);
     }
   }
@@ -88,8 +88,8 @@ class GoldenModelTest {
     int[] ids = GoldenTensors.ids(sequences.get(1).get("input_ids"));
     for (TransformerOptions options : PATHS) {
       try (HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(folder);
-          Kernels one = new VectorKernels(1);
-          Kernels two = new VectorKernels(2);
+          Kernels one = KernelChoice.VECTOR.open(1);
+          Kernels two = KernelChoice.VECTOR.open(2);
           Transformer alone = Transformer.load(checkpoint, one, options, share -> {});
           Transformer model = Transformer.load(checkpoint, two, options, share -> {});
           KvCache cache = model.newCache(KvType.F32, 400)) {
@@ -113,7 +113,7 @@ class GoldenModelTest {
     JsonNode sequences = GoldenTensors.json(folder.resolve("expected.json")).get("sequences");
     int[] ids = GoldenTensors.ids(sequences.get(0).get("input_ids"));
     try (HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(folder);
-        Kernels kernels = new VectorKernels(2);
+        Kernels kernels = KernelChoice.VECTOR.open(2);
         Transformer model =
             Transformer.load(checkpoint, kernels, TransformerOptions.DEFAULT, share -> {});
         KvCache cache = model.newCache(KvType.F32, 4)) {
@@ -133,7 +133,7 @@ class GoldenModelTest {
     int[] expected = GoldenTensors.ids(reference.get("greedy_ids"));
     try (HuggingFaceCheckpoint checkpoint =
             HuggingFaceCheckpoint.open(Path.of("../models/fairytales-moe"));
-        Kernels kernels = new VectorKernels(threads);
+        Kernels kernels = KernelChoice.VECTOR.open(threads);
         Transformer model =
             Transformer.load(checkpoint, kernels, TransformerOptions.DEFAULT, share -> {});
         KvCache cache = model.newCache(KvType.F32, 8)) {

@@ -11,10 +11,10 @@ import io.moka.checkpoint.HuggingFaceCheckpoint;
 import io.moka.checkpoint.RandomCheckpoint;
 import io.moka.checkpoint.TensorKey;
 import io.moka.checkpoint.TensorKey.Part;
+import io.moka.kernels.KernelChoice;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
-import io.moka.kernels.cpu.vector.VectorKernels;
 import io.moka.moe.MoePath;
 import io.moka.moe.RoutingStats;
 import io.moka.weights.Tensor;
@@ -32,7 +32,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TransformerTest {
   private static final int[] IDS = {30, 116, 76, 12, 62, 107, 123, 63, 112};
 
-  private final Kernels kernels = new VectorKernels(2);
+  private final Kernels kernels = KernelChoice.VECTOR.open(2);
 
   @AfterEach
   void closeKernels() {

@@ -4,10 +4,10 @@ import static io.moka.GoldenTensors.distance;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.moka.GoldenTensors;
+import io.moka.kernels.KernelChoice;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.RouterResult;
 import io.moka.kernels.Rows;
-import io.moka.kernels.cpu.vector.VectorKernels;
 import io.moka.kernels.reference.ReferenceKernels;
 import io.moka.weights.Activation;
 import io.moka.weights.ExpertWeights;
@@ -52,8 +52,8 @@ class GoldenMoeLayerTest {
 
   @Test
   void theVectorKernelsHoldEveryCaseOnEveryPath() throws IOException {
-    checkAll(new VectorKernels(1));
-    checkAll(new VectorKernels(2));
+    checkAll(KernelChoice.VECTOR.open(1));
+    checkAll(KernelChoice.VECTOR.open(2));
   }
 
   private static void checkAll(Kernels kernels) throws IOException {

@@ -7,7 +7,7 @@ import java.util.Arrays;
  * The choices of a step sorted by expert: each expert's run holds its rows in ascending order.
  * Reused from step to step; grows with the largest step.
  */
-public final class ExpertLists {
+final class ExpertLists {
   private int[] starts = new int[1];
   private int[] active = new int[0];
   private int activeCount;

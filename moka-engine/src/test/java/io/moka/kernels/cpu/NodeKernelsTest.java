@@ -2,10 +2,10 @@ package io.moka.kernels.cpu;
 
 import io.moka.kernels.Activations;
 import io.moka.kernels.AllocationContract;
+import io.moka.kernels.KernelChoice;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KernelsContract;
 import io.moka.kernels.QuantisedContract;
-import io.moka.kernels.cpu.vector.VectorKernels;
 
 /**
  * The contract on two and three memory nodes, all of them made up: the same bits as on one node,
@@ -19,7 +19,7 @@ class NodeKernelsTest extends KernelsContract implements AllocationContract, Qua
 
   @Override
   public Kernels open(int threads, Activations activations) {
-    return new VectorKernels(
+    return KernelChoice.VECTOR.open(
         switch (threads) {
           case 1 -> NodeThreads.onOneNode(1);
           case 2 -> new MadeUpNodes(4, 4).threads(2);

@@ -1,9 +1,10 @@
 package io.moka.kernels.cpu.vector;
 
-import static io.moka.kernels.cpu.vector.Lanes.FLOATS;
-import static io.moka.kernels.cpu.vector.Lanes.ORDER;
+import static io.moka.kernels.cpu.Lanes.FLOATS;
+import static io.moka.kernels.cpu.Lanes.ORDER;
 
 import io.moka.kernels.Activations;
+import io.moka.kernels.cpu.Lanes;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;

@@ -1,7 +1,8 @@
 package io.moka.kernels.cpu.vector;
 
-import static io.moka.kernels.cpu.vector.Lanes.SHORTS;
+import static io.moka.kernels.cpu.Lanes.SHORTS;
 
+import io.moka.kernels.cpu.Lanes;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;

@@ -1,10 +1,11 @@
 package io.moka.kernels.cpu.vector;
 
-import static io.moka.kernels.cpu.vector.Lanes.FLOATS;
-import static io.moka.kernels.cpu.vector.Lanes.ORDER;
+import static io.moka.kernels.cpu.Lanes.FLOATS;
+import static io.moka.kernels.cpu.Lanes.ORDER;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 
 import io.moka.kernels.cpu.GroupProducts;
+import io.moka.kernels.cpu.Lanes;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.TileLayout;
 import java.lang.foreign.MemorySegment;

@@ -1,6 +1,7 @@
 package io.moka.kernels.cpu.vector;
 
 import io.moka.kernels.Q8Strips;
+import io.moka.kernels.cpu.Lanes;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.ByteVector;

@@ -1,5 +1,6 @@
 package io.moka.kernels.cpu.vector;
 
+import io.moka.kernels.cpu.Lanes;
 import io.moka.kernels.cpu.WorkerPool;
 import io.moka.weights.NativeMemory;
 import java.lang.foreign.Arena;

@@ -1,12 +1,13 @@
 package io.moka.kernels.cpu.vector;
 
-import static io.moka.kernels.cpu.vector.Lanes.FLOATS;
-import static io.moka.kernels.cpu.vector.Lanes.ORDER;
+import static io.moka.kernels.cpu.Lanes.FLOATS;
+import static io.moka.kernels.cpu.Lanes.ORDER;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import io.moka.kernels.Activations;
 import io.moka.kernels.FloatMath;
+import io.moka.kernels.cpu.Lanes;
 import io.moka.weights.TileLayout;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;

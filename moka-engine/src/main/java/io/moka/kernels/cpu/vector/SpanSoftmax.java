@@ -1,5 +1,6 @@
 package io.moka.kernels.cpu.vector;
 
+import io.moka.kernels.cpu.Lanes;
 import io.moka.kernels.cpu.SpanProducts;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;

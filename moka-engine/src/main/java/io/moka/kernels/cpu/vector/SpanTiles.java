@@ -1,11 +1,12 @@
 package io.moka.kernels.cpu.vector;
 
-import static io.moka.kernels.cpu.vector.Lanes.BYTES;
-import static io.moka.kernels.cpu.vector.Lanes.FLOATS;
-import static io.moka.kernels.cpu.vector.Lanes.HALF_WIDTH;
-import static io.moka.kernels.cpu.vector.Lanes.ORDER;
-import static io.moka.kernels.cpu.vector.Lanes.SHORTS;
+import static io.moka.kernels.cpu.Lanes.BYTES;
+import static io.moka.kernels.cpu.Lanes.FLOATS;
+import static io.moka.kernels.cpu.Lanes.HALF_WIDTH;
+import static io.moka.kernels.cpu.Lanes.ORDER;
+import static io.moka.kernels.cpu.Lanes.SHORTS;
 
+import io.moka.kernels.cpu.Lanes;
 import io.moka.kernels.cpu.SpanProducts;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;

@@ -1,11 +1,12 @@
 package io.moka.kernels.cpu.vector;
 
-import static io.moka.kernels.cpu.vector.Lanes.FLOATS;
-import static io.moka.kernels.cpu.vector.Lanes.INTS;
-import static io.moka.kernels.cpu.vector.Lanes.ORDER;
+import static io.moka.kernels.cpu.Lanes.FLOATS;
+import static io.moka.kernels.cpu.Lanes.INTS;
+import static io.moka.kernels.cpu.Lanes.ORDER;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import io.moka.kernels.cpu.GroupProducts;
+import io.moka.kernels.cpu.Lanes;
 import io.moka.weights.PackedMatrix;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;

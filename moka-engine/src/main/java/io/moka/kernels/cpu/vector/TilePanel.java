@@ -1,9 +1,10 @@
 package io.moka.kernels.cpu.vector;
 
-import static io.moka.kernels.cpu.vector.Lanes.FLOATS;
-import static io.moka.kernels.cpu.vector.Lanes.INTS;
-import static io.moka.kernels.cpu.vector.Lanes.ORDER;
+import static io.moka.kernels.cpu.Lanes.FLOATS;
+import static io.moka.kernels.cpu.Lanes.INTS;
+import static io.moka.kernels.cpu.Lanes.ORDER;
 
+import io.moka.kernels.cpu.Lanes;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.TileLayout;
 import io.moka.weights.TileLayout.Codes;

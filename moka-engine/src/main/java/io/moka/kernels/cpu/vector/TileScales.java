@@ -1,13 +1,14 @@
 package io.moka.kernels.cpu.vector;
 
-import static io.moka.kernels.cpu.vector.Lanes.FLOATS;
-import static io.moka.kernels.cpu.vector.Lanes.HALF_WIDTH;
-import static io.moka.kernels.cpu.vector.Lanes.INTS;
-import static io.moka.kernels.cpu.vector.Lanes.ORDER;
-import static io.moka.kernels.cpu.vector.Lanes.QUARTER_WIDTH;
+import static io.moka.kernels.cpu.Lanes.FLOATS;
+import static io.moka.kernels.cpu.Lanes.HALF_WIDTH;
+import static io.moka.kernels.cpu.Lanes.INTS;
+import static io.moka.kernels.cpu.Lanes.ORDER;
+import static io.moka.kernels.cpu.Lanes.QUARTER_WIDTH;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 
+import io.moka.kernels.cpu.Lanes;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.TileLayout;
 import java.lang.foreign.MemorySegment;

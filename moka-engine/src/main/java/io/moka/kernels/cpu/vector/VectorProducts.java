@@ -2,6 +2,7 @@ package io.moka.kernels.cpu.vector;
 
 import io.moka.kernels.Activations;
 import io.moka.kernels.cpu.GroupProducts;
+import io.moka.kernels.cpu.Lanes;
 import io.moka.kernels.cpu.Scratch;
 import io.moka.kernels.cpu.vector.StripProduct.StripFormat;
 import io.moka.weights.PackedMatrix;

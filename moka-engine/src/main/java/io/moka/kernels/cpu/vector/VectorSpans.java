@@ -3,6 +3,7 @@ package io.moka.kernels.cpu.vector;
 import io.moka.kernels.Activations;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
+import io.moka.kernels.cpu.Lanes;
 import io.moka.kernels.cpu.Scratch;
 import io.moka.kernels.cpu.SpanProducts;
 import java.lang.foreign.MemorySegment;

@@ -1,6 +1,6 @@
 /**
- * The kernels in the Vector API, on every machine that has one. Every product is one chain of fused
- * multiply-adds over ascending columns for each output, whatever the vectors' width, the number of
- * rows and of threads; so are the sums of attention within a span.
+ * The products in the Vector API, on every machine that has one. Every product is one chain of
+ * fused multiply-adds over ascending columns for each output, whatever the vectors' width, the
+ * number of rows and of threads; so are the sums of attention within a span.
  */
 package io.moka.kernels.cpu.vector;

@@ -3,6 +3,7 @@ package io.moka.kernels.cpu.vector;
 import io.moka.kernels.Activations;
 import io.moka.kernels.AllocationContract;
 import io.moka.kernels.Bf16Contract;
+import io.moka.kernels.KernelChoice;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KernelsContract;
 import io.moka.kernels.QuantisedContract;
@@ -12,12 +13,12 @@ class VectorKernelsTest extends KernelsContract
     implements AllocationContract, Bf16Contract, QuantisedContract {
   @Override
   public Kernels open(int threads) {
-    return new VectorKernels(threads);
+    return KernelChoice.VECTOR.open(threads);
   }
 
   @Override
   public Kernels open(int threads, Activations activations) {
-    return new VectorKernels(threads, activations);
+    return KernelChoice.VECTOR.open(threads, activations);
   }
 
   @Override

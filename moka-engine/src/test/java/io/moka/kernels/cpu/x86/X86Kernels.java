@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.moka.kernels.Activations;
 import io.moka.kernels.Kernels;
+import io.moka.kernels.cpu.CpuKernels;
 import io.moka.kernels.cpu.NodeThreads;
-import io.moka.kernels.cpu.vector.VectorKernels;
 import io.moka.kernels.cpu.vector.VectorProducts;
 import io.moka.kernels.cpu.vector.VectorSpans;
 
@@ -23,7 +23,7 @@ public final class X86Kernels {
         X86Products.open(activations, new VectorProducts(activations), features);
     assumeTrue(attempt instanceof X86Products.Ready, attempt.toString());
     X86Products products = ((X86Products.Ready) attempt).products();
-    return new VectorKernels(
+    return new CpuKernels(
         NodeThreads.onOneNode(threads),
         products,
         products.spans(new VectorSpans(activations)),

@@ -1,6 +1,5 @@
-package io.moka.kernels.cpu.vector;
+package io.moka.kernels.cpu;
 
-import io.moka.kernels.Activations;
 import io.moka.kernels.AttentionShape;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
@@ -8,11 +7,6 @@ import io.moka.kernels.RouterResult;
 import io.moka.kernels.Rows;
 import io.moka.kernels.Shapes;
 import io.moka.kernels.SlotMap;
-import io.moka.kernels.cpu.GroupProducts;
-import io.moka.kernels.cpu.NodeThreads;
-import io.moka.kernels.cpu.Scratch;
-import io.moka.kernels.cpu.SpanProducts;
-import io.moka.kernels.cpu.WorkerPool;
 import io.moka.weights.Activation;
 import io.moka.weights.ExpertWeights;
 import io.moka.weights.PackedMatrix;
@@ -23,10 +17,10 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
- * The kernels on the Vector API. Each operation is a job of its own, made once and set before each
- * run.
+ * The kernels on a CPU, whoever multiplies. Each operation is a job of its own, made once and set
+ * before each run.
  */
-public final class VectorKernels implements Kernels {
+public final class CpuKernels implements Kernels {
   private final Arena arena = Arena.ofShared();
   private final NodeThreads nodes;
   private final WorkerPool pool;
@@ -44,40 +38,11 @@ public final class VectorKernels implements Kernels {
    * Starts the worker threads.
    *
    * @param threads threads that work on a call, the caller's included
-   */
-  public VectorKernels(int threads) {
-    this(threads, Activations.AUTO);
-  }
-
-  /**
-   * Starts the worker threads.
-   *
-   * @param threads threads that work on a call, the caller's included
-   * @param activations how precisely inputs of products are taken
-   */
-  public VectorKernels(int threads, Activations activations) {
-    this(NodeThreads.onOneNode(threads), activations);
-  }
-
-  /**
-   * Starts the worker threads.
-   *
-   * @param threads threads that work on a call, the caller's included
-   * @param activations how precisely inputs of products are taken
-   */
-  public VectorKernels(NodeThreads threads, Activations activations) {
-    this(threads, new VectorProducts(activations), new VectorSpans(activations), () -> {});
-  }
-
-  /**
-   * Starts the worker threads, with products that are computed in another way.
-   *
-   * @param threads threads that work on a call, the caller's included
    * @param products what multiplies with weights
    * @param spans what multiplies with keys and values
    * @param closer gives back what the products own, when no call is under way
    */
-  public VectorKernels(
+  public CpuKernels(
       NodeThreads threads, GroupProducts products, SpanProducts spans, Runnable closer) {
     this.closer = closer;
     this.products = products;

@@ -1,7 +1,7 @@
-package io.moka.kernels.cpu.vector;
+package io.moka.kernels.cpu;
 
-import static io.moka.kernels.cpu.vector.Lanes.FLOATS;
-import static io.moka.kernels.cpu.vector.Lanes.ORDER;
+import static io.moka.kernels.cpu.Lanes.FLOATS;
+import static io.moka.kernels.cpu.Lanes.ORDER;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import io.moka.kernels.FloatMath;

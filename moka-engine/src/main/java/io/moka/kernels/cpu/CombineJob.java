@@ -1,8 +1,7 @@
-package io.moka.kernels.cpu.vector;
+package io.moka.kernels.cpu;
 
 import io.moka.kernels.RouterResult;
 import io.moka.kernels.Rows;
-import io.moka.kernels.cpu.WorkerPool;
 
 /** The weighted sum of each row's choices, in ascending order of expert ids; a piece is one row. */
 final class CombineJob implements WorkerPool.Job {

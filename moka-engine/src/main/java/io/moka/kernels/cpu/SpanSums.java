@@ -1,7 +1,6 @@
-package io.moka.kernels.cpu.vector;
+package io.moka.kernels.cpu;
 
 import io.moka.kernels.FloatMath;
-import io.moka.kernels.cpu.SpanProducts;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 

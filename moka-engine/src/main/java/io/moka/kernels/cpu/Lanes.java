@@ -1,4 +1,4 @@
-package io.moka.kernels.cpu.vector;
+package io.moka.kernels.cpu;
 
 import io.moka.kernels.FloatMath;
 import java.nio.ByteOrder;
@@ -8,26 +8,34 @@ import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /** The width of vectors, fixed for the life of the JVM so that the compiler sees constants. */
-final class Lanes {
+public final class Lanes {
   /** Forces a narrower width, for tests: 128, 256 or 512. */
-  static final String BITS_PROPERTY = "moka.vector.bits";
+  private static final String BITS_PROPERTY = "moka.vector.bits";
 
-  static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
-  static final VectorSpecies<Float> FLOATS = VectorSpecies.of(float.class, shape());
-  static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, shape());
-  static final VectorSpecies<Short> SHORTS = VectorSpecies.of(short.class, shape());
+  /** How numbers lie in memory. */
+  public static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
+
+  /** Vectors of the full width. */
+  public static final VectorSpecies<Float> FLOATS = VectorSpecies.of(float.class, shape());
+
+  /** Vectors of the full width. */
+  public static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, shape());
+
+  /** Vectors of the full width. */
+  public static final VectorSpecies<Short> SHORTS = VectorSpecies.of(short.class, shape());
 
   /** Floats in a vector: 4, 8 or 16. */
-  static final int COUNT = FLOATS.length();
+  public static final int COUNT = FLOATS.length();
 
-  static final int BYTES = COUNT * Float.BYTES;
+  /** Bytes of a vector. */
+  public static final int BYTES = COUNT * Float.BYTES;
 
   /** As many shorts as there are floats in a vector. */
-  static final VectorSpecies<Short> HALF_WIDTH =
+  public static final VectorSpecies<Short> HALF_WIDTH =
       VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
 
   /** As many bytes, but no fewer than eight. */
-  static final VectorSpecies<Byte> QUARTER_WIDTH =
+  public static final VectorSpecies<Byte> QUARTER_WIDTH =
       VectorSpecies.of(
           byte.class, VectorShape.forBitSize(Math.max(FLOATS.vectorBitSize() / 4, 64)));
 
@@ -39,8 +47,13 @@ final class Lanes {
         Math.clamp(Integer.getInteger(BITS_PROPERTY, preferred), 128, 512));
   }
 
-  /** The steps of {@link FloatMath#exp}, lane by lane. */
-  static FloatVector exp(FloatVector x) {
+  /**
+   * The steps of {@link FloatMath#exp}, lane by lane.
+   *
+   * @param x exponents
+   * @return e to each of them
+   */
+  public static FloatVector exp(FloatVector x) {
     FloatVector rounder = FloatVector.broadcast(FLOATS, FloatMath.ROUNDER);
     FloatVector rounded = x.fma(FloatVector.broadcast(FLOATS, FloatMath.LOG2_E), rounder);
     FloatVector n = rounded.sub(rounder);

@@ -1,11 +1,10 @@
-package io.moka.kernels.cpu.vector;
+package io.moka.kernels.cpu;
 
 import io.moka.kernels.AttentionShape;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.Rows;
 import io.moka.kernels.Shapes;
 import io.moka.kernels.SlotMap;
-import io.moka.kernels.cpu.WorkerPool;
 
 /** Writes keys and values into the cache; a piece is 16 rows, all heads of few or one of many. */
 final class StoreJob implements WorkerPool.Job {

@@ -1,4 +1,4 @@
-package io.moka.kernels.cpu.vector;
+package io.moka.kernels.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,4 +1,4 @@
-package io.moka.kernels.cpu.vector;
+package io.moka.kernels.cpu;
 
 import io.moka.kernels.AttentionShape;
 import io.moka.kernels.Kernels;

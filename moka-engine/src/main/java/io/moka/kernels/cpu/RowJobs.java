@@ -1,9 +1,8 @@
-package io.moka.kernels.cpu.vector;
+package io.moka.kernels.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import io.moka.kernels.Rows;
-import io.moka.kernels.cpu.WorkerPool;
 import io.moka.weights.Activation;
 import io.moka.weights.RowDecoder;
 import io.moka.weights.Tensor;

@@ -1,9 +1,6 @@
-package io.moka.kernels.cpu.vector;
+package io.moka.kernels.cpu;
 
 import io.moka.kernels.Rows;
-import io.moka.kernels.cpu.GroupProducts;
-import io.moka.kernels.cpu.Scratch;
-import io.moka.kernels.cpu.WorkerPool;
 import io.moka.weights.PackedMatrix;
 import java.lang.foreign.MemorySegment;
 
@@ -94,7 +91,7 @@ final class MatmulJob implements WorkerPool.Job, AutoCloseable {
       long to = out.offsetBytes(first + i) + column * (long) Float.BYTES;
       RowMath.copyWithBias(
           own.sums(),
-          i * StripProduct.ROW_BYTES,
+          i * GroupProducts.SUM_BYTES,
           bias,
           column * (long) Float.BYTES,
           out.data(),

@@ -1,4 +1,4 @@
-package io.moka.kernels.cpu.vector;
+package io.moka.kernels.cpu;
 
 import io.moka.weights.NativeMemory;
 import java.lang.foreign.Arena;

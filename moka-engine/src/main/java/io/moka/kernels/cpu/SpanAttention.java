@@ -1,4 +1,4 @@
-package io.moka.kernels.cpu.vector;
+package io.moka.kernels.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
@@ -6,8 +6,6 @@ import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
 import io.moka.kernels.Shapes;
-import io.moka.kernels.cpu.Scratch;
-import io.moka.kernels.cpu.SpanProducts;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 

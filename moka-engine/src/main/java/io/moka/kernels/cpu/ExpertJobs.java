@@ -1,11 +1,7 @@
-package io.moka.kernels.cpu.vector;
+package io.moka.kernels.cpu;
 
 import io.moka.kernels.RouterResult;
 import io.moka.kernels.Rows;
-import io.moka.kernels.cpu.ExpertLists;
-import io.moka.kernels.cpu.GroupProducts;
-import io.moka.kernels.cpu.Scratch;
-import io.moka.kernels.cpu.WorkerPool;
 import io.moka.weights.ExpertWeights;
 import io.moka.weights.ExpertWeights.Apart;
 import io.moka.weights.ExpertWeights.Joined;

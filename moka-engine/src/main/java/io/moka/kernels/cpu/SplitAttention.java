@@ -1,9 +1,7 @@
-package io.moka.kernels.cpu.vector;
+package io.moka.kernels.cpu;
 
 import io.moka.kernels.AttentionShape;
 import io.moka.kernels.Kernels;
-import io.moka.kernels.cpu.SpanProducts;
-import io.moka.kernels.cpu.WorkerPool;
 import java.lang.foreign.Arena;
 
 /**

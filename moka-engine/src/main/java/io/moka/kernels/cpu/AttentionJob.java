@@ -1,13 +1,10 @@
-package io.moka.kernels.cpu.vector;
+package io.moka.kernels.cpu;
 
 import io.moka.kernels.AttentionShape;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.Rows;
 import io.moka.kernels.SlotMap;
-import io.moka.kernels.cpu.Scratch;
-import io.moka.kernels.cpu.SpanProducts;
-import io.moka.kernels.cpu.WorkerPool;
 import java.lang.foreign.Arena;
 
 /**
