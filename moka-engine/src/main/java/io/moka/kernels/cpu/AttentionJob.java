@@ -29,8 +29,8 @@ final class AttentionJob implements WorkerPool.Job {
   private final AttentionCall call = new AttentionCall();
   private final SpanAttention[] spans;
 
-  /** Of each worker, a slot a row. */
-  private final SpanSums[] totals;
+  /** Of each worker, a slot a row: the spans so far. */
+  private final SpanSums[] folded;
 
   private final SplitAttention split;
   private int pieceRows;
@@ -41,7 +41,7 @@ final class AttentionJob implements WorkerPool.Job {
     this.products = products;
     this.arena = arena;
     this.spans = new SpanAttention[scratch.length];
-    this.totals = new SpanSums[scratch.length];
+    this.folded = new SpanSums[scratch.length];
     this.split = new SplitAttention(pool, call, spans, arena);
   }
 
@@ -57,7 +57,7 @@ final class AttentionJob implements WorkerPool.Job {
     for (int i = 0; i < spans.length; i++) {
       if (spans[i] == null || !spans[i].fits(cache)) {
         spans[i] = new SpanAttention(arena, cache, products, scratch[i]);
-        totals[i] = new SpanSums(arena, cache.headDim(), MOST_ROWS);
+        folded[i] = new SpanSums(arena, cache.headDim(), MOST_ROWS);
       }
     }
     if (split.suits()) {
@@ -94,12 +94,12 @@ final class AttentionJob implements WorkerPool.Job {
       for (int i = 0; i < count; i++) {
         int row = firstRow + i;
         boolean first = start <= call.firstVisible(row);
-        spans[worker].attend(call, row, kvHead, head, heads, start, totals[worker], i, first);
+        spans[worker].attend(call, row, kvHead, head, heads, start, folded[worker], i, first);
       }
     }
     for (int i = 0; i < count; i++) {
       for (int h = 0; h < heads; h++) {
-        totals[worker].divide(i, h, call.out.data(), call.outOffset(firstRow + i, head + h));
+        folded[worker].divide(i, h, call.out.data(), call.outOffset(firstRow + i, head + h));
       }
     }
   }

@@ -31,7 +31,7 @@ final class SplitAttention {
   private SpanSums parts;
 
   /** A slot for each row, key/value head and eight of its query heads: all waves so far. */
-  private SpanSums totals;
+  private SpanSums folded;
 
   /** Query heads of a key/value head, eight at a time. */
   private int chunks;
@@ -69,7 +69,7 @@ final class SplitAttention {
     if (parts == null || !parts.fits(shape.headDim(), wave * chunks)) {
       parts = new SpanSums(arena, shape.headDim(), wave * chunks);
       int most = LEAST_PIECES * pool.threads() * chunks;
-      totals = new SpanSums(arena, shape.headDim(), most);
+      folded = new SpanSums(arena, shape.headDim(), most);
     }
     int pieces = spansBefore[call.rows] * shape.kvHeads();
     for (waveStart = 0; waveStart < pieces; waveStart = waveEnd) {
@@ -111,7 +111,7 @@ final class SplitAttention {
     for (int piece = first; piece < Math.min(end, waveEnd); piece += shape.kvHeads()) {
       for (int chunk = 0; piece >= waveStart && chunk < chunks; chunk++) {
         int from = (piece - waveStart) * chunks + chunk;
-        totals.fold(index * chunks + chunk, heads(chunk), parts, from, piece == first);
+        folded.fold(index * chunks + chunk, heads(chunk), parts, from, piece == first);
       }
     }
     int last = end - shape.kvHeads() + kvHead;
@@ -125,7 +125,7 @@ final class SplitAttention {
       int head = kvHead * call.shape.group() + chunk * HEADS;
       for (int h = 0; h < heads(chunk); h++) {
         int slot = index * chunks + chunk;
-        totals.divide(slot, h, call.out.data(), call.outOffset(row, head + h));
+        folded.divide(slot, h, call.out.data(), call.outOffset(row, head + h));
       }
     }
   }
