@@ -51,7 +51,7 @@ final class DevicesCommand implements Runnable {
 
   /** The memory nodes below the memory, where there are several. */
   static String nodes(MemoryNodes memory) {
-    return memory.whyOne().isPresent()
+    return memory.reasonForOne().isPresent()
         ? ""
         : memory.nodes().stream()
             .map(node ->

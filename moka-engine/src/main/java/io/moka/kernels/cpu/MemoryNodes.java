@@ -21,9 +21,9 @@ import java.util.regex.Pattern;
  * (Documentation/ABI/stable/sysfs-devices-node). What cannot be read counts as one node.
  *
  * @param nodes in ascending order of numbers; at most one where there is a reason
- * @param whyOne why the memory counts as one; empty where there are several nodes
+ * @param reasonForOne why the memory counts as one; empty where there are several nodes
  */
-public record MemoryNodes(List<Node> nodes, Optional<String> whyOne) {
+public record MemoryNodes(List<Node> nodes, Optional<String> reasonForOne) {
   private static final String NODES = "sys/devices/system/node";
   private static final String STATUS = "proc/self/status";
   private static final String ALLOWED = "Cpus_allowed_list:";

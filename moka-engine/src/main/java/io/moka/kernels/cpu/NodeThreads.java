@@ -84,8 +84,8 @@ public final class NodeThreads {
 
   /** As above, for any machine. */
   static NodeThreads of(MemoryNodes machine, int threads, NodeSystem system) {
-    if (machine.whyOne().isPresent()) {
-      return onOneNode(threads, Level.INFO, machine.whyOne().get());
+    if (machine.reasonForOne().isPresent()) {
+      return onOneNode(threads, Level.INFO, machine.reasonForOne().get());
     }
     NodeThreads spread = spread(machine.nodes(), threads, system);
     if (!spread.rows.spreads()) {

@@ -23,7 +23,7 @@ class MemoryNodesTest {
     node("node0", "8-11");
     allowed("0-11");
     assertThat(MemoryNodes.read(root))
-        .satisfies(read -> assertThat(read.whyOne()).isEmpty())
+        .satisfies(read -> assertThat(read.reasonForOne()).isEmpty())
         .extracting(MemoryNodes::nodes)
         .isEqualTo(
             List.of(
@@ -43,7 +43,8 @@ class MemoryNodesTest {
     allowed("0-3");
     MemoryNodes one = MemoryNodes.read(root);
     assertThat(one.nodes()).containsExactly(new Node(0, List.of(0, 1, 2, 3)));
-    assertThat(one.whyOne()).hasValueSatisfying(why -> assertThat(why).contains("one memory node"));
+    assertThat(one.reasonForOne())
+        .hasValueSatisfying(why -> assertThat(why).contains("one memory node"));
   }
 
   @Test
@@ -97,11 +98,11 @@ class MemoryNodesTest {
     allowed("0-7");
     assertOneNode("sys");
     Files.createDirectories(root.resolve("sys/devices/system/node"));
-    assertThat(MemoryNodes.read(root).whyOne()).isPresent();
+    assertThat(MemoryNodes.read(root).reasonForOne()).isPresent();
     Files.createDirectories(root.resolve("sys/devices/system/node/node0"));
     assertOneNode("cpulist");
     node("node0", "");
-    assertThat(MemoryNodes.read(root).whyOne()).isPresent();
+    assertThat(MemoryNodes.read(root).reasonForOne()).isPresent();
   }
 
   @Test
@@ -125,7 +126,7 @@ class MemoryNodesTest {
   @Test
   void readsThisMachine() {
     MemoryNodes machine = MemoryNodes.read(Path.of("/"));
-    if (machine.whyOne().isEmpty()) {
+    if (machine.reasonForOne().isEmpty()) {
       assertThat(machine.nodes()).hasSizeGreaterThan(1);
     } else {
       assertThat(machine.nodes()).hasSizeLessThan(2);
@@ -135,7 +136,7 @@ class MemoryNodesTest {
   private void assertOneNode(String reason) {
     MemoryNodes read = MemoryNodes.read(root);
     assertThat(read.nodes()).isEmpty();
-    assertThat(read.whyOne()).hasValueSatisfying(why -> assertThat(why).contains(reason));
+    assertThat(read.reasonForOne()).hasValueSatisfying(why -> assertThat(why).contains(reason));
   }
 
   private void node(String name, String list) throws IOException {
