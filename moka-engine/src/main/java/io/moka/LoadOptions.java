@@ -6,6 +6,7 @@ import io.moka.kernels.KvType;
 import io.moka.moe.MoePath;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.function.Consumer;
 import java.util.function.DoubleConsumer;
 
 /**
@@ -75,17 +76,7 @@ public record LoadOptions(
    * @return a changed copy
    */
   public LoadOptions withThreads(int value) {
-    return new LoadOptions(
-        OptionalInt.of(value),
-        numa,
-        kernels,
-        activations,
-        moePath,
-        prefuse,
-        forceRandomRouting,
-        kvType,
-        contextLength,
-        progress);
+    return with(copy -> copy.threads = OptionalInt.of(value));
   }
 
   /**
@@ -95,17 +86,7 @@ public record LoadOptions(
    * @return a changed copy
    */
   public LoadOptions withNuma(boolean value) {
-    return new LoadOptions(
-        threads,
-        value,
-        kernels,
-        activations,
-        moePath,
-        prefuse,
-        forceRandomRouting,
-        kvType,
-        contextLength,
-        progress);
+    return with(copy -> copy.numa = value);
   }
 
   /**
@@ -115,17 +96,7 @@ public record LoadOptions(
    * @return a changed copy
    */
   public LoadOptions withKernels(KernelChoice value) {
-    return new LoadOptions(
-        threads,
-        numa,
-        value,
-        activations,
-        moePath,
-        prefuse,
-        forceRandomRouting,
-        kvType,
-        contextLength,
-        progress);
+    return with(copy -> copy.kernels = value);
   }
 
   /**
@@ -135,17 +106,7 @@ public record LoadOptions(
    * @return a changed copy
    */
   public LoadOptions withActivations(Activations value) {
-    return new LoadOptions(
-        threads,
-        numa,
-        kernels,
-        value,
-        moePath,
-        prefuse,
-        forceRandomRouting,
-        kvType,
-        contextLength,
-        progress);
+    return with(copy -> copy.activations = value);
   }
 
   /**
@@ -156,17 +117,10 @@ public record LoadOptions(
    * @return a changed copy
    */
   public LoadOptions withMoePath(MoePath path, boolean prefused) {
-    return new LoadOptions(
-        threads,
-        numa,
-        kernels,
-        activations,
-        path,
-        prefused,
-        forceRandomRouting,
-        kvType,
-        contextLength,
-        progress);
+    return with(copy -> {
+      copy.moePath = path;
+      copy.prefuse = prefused;
+    });
   }
 
   /**
@@ -176,17 +130,7 @@ public record LoadOptions(
    * @return a changed copy
    */
   public LoadOptions withForceRandomRouting(boolean value) {
-    return new LoadOptions(
-        threads,
-        numa,
-        kernels,
-        activations,
-        moePath,
-        prefuse,
-        value,
-        kvType,
-        contextLength,
-        progress);
+    return with(copy -> copy.forceRandomRouting = value);
   }
 
   /**
@@ -196,17 +140,7 @@ public record LoadOptions(
    * @return a changed copy
    */
   public LoadOptions withKvType(KvType value) {
-    return new LoadOptions(
-        threads,
-        numa,
-        kernels,
-        activations,
-        moePath,
-        prefuse,
-        forceRandomRouting,
-        Optional.of(value),
-        contextLength,
-        progress);
+    return with(copy -> copy.kvType = Optional.of(value));
   }
 
   /**
@@ -216,17 +150,7 @@ public record LoadOptions(
    * @return a changed copy
    */
   public LoadOptions withContextLength(int tokens) {
-    return new LoadOptions(
-        threads,
-        numa,
-        kernels,
-        activations,
-        moePath,
-        prefuse,
-        forceRandomRouting,
-        kvType,
-        OptionalInt.of(tokens),
-        progress);
+    return with(copy -> copy.contextLength = OptionalInt.of(tokens));
   }
 
   /**
@@ -236,16 +160,53 @@ public record LoadOptions(
    * @return a changed copy
    */
   public LoadOptions withProgress(DoubleConsumer listener) {
-    return new LoadOptions(
-        threads,
-        numa,
-        kernels,
-        activations,
-        moePath,
-        prefuse,
-        forceRandomRouting,
-        kvType,
-        contextLength,
-        listener);
+    return with(copy -> copy.progress = listener);
+  }
+
+  private LoadOptions with(Consumer<Copy> change) {
+    Copy copy = new Copy(this);
+    change.accept(copy);
+    return copy.options();
+  }
+
+  /** A copy while it is changed. */
+  private static final class Copy {
+    OptionalInt threads;
+    boolean numa;
+    KernelChoice kernels;
+    Activations activations;
+    MoePath moePath;
+    boolean prefuse;
+    boolean forceRandomRouting;
+    Optional<KvType> kvType;
+    OptionalInt contextLength;
+    DoubleConsumer progress;
+
+    Copy(LoadOptions options) {
+      threads = options.threads;
+      numa = options.numa;
+      kernels = options.kernels;
+      activations = options.activations;
+      moePath = options.moePath;
+      prefuse = options.prefuse;
+      forceRandomRouting = options.forceRandomRouting;
+      kvType = options.kvType;
+      contextLength = options.contextLength;
+      progress = options.progress;
+    }
+
+    LoadOptions options() {
+      return new LoadOptions(
+          threads,
+          numa,
+          kernels,
+          activations,
+          moePath,
+          prefuse,
+          forceRandomRouting,
+          kvType,
+          contextLength,
+          progress);
+    }
   }
 }
