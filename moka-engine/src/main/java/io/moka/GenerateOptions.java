@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.function.Consumer;
 
 /**
  * How a text is generated. What is empty is taken from the model's {@code generation_config.json},
@@ -76,20 +77,7 @@ public record GenerateOptions(
    * @return a changed copy
    */
   public GenerateOptions withMaxTokens(int value) {
-    return new GenerateOptions(
-        OptionalInt.of(value),
-        temperature,
-        topK,
-        topP,
-        minP,
-        repetitionPenalty,
-        presencePenalty,
-        frequencyPenalty,
-        logitBias,
-        seed,
-        stop,
-        ignoreEnd,
-        templateVariables);
+    return with(copy -> copy.maxTokens = OptionalInt.of(value));
   }
 
   /**
@@ -99,20 +87,7 @@ public record GenerateOptions(
    * @return a changed copy
    */
   public GenerateOptions withTemperature(double value) {
-    return new GenerateOptions(
-        maxTokens,
-        OptionalDouble.of(value),
-        topK,
-        topP,
-        minP,
-        repetitionPenalty,
-        presencePenalty,
-        frequencyPenalty,
-        logitBias,
-        seed,
-        stop,
-        ignoreEnd,
-        templateVariables);
+    return with(copy -> copy.temperature = OptionalDouble.of(value));
   }
 
   /**
@@ -122,20 +97,7 @@ public record GenerateOptions(
    * @return a changed copy
    */
   public GenerateOptions withTopK(int value) {
-    return new GenerateOptions(
-        maxTokens,
-        temperature,
-        OptionalInt.of(value),
-        topP,
-        minP,
-        repetitionPenalty,
-        presencePenalty,
-        frequencyPenalty,
-        logitBias,
-        seed,
-        stop,
-        ignoreEnd,
-        templateVariables);
+    return with(copy -> copy.topK = OptionalInt.of(value));
   }
 
   /**
@@ -145,20 +107,7 @@ public record GenerateOptions(
    * @return a changed copy
    */
   public GenerateOptions withTopP(double value) {
-    return new GenerateOptions(
-        maxTokens,
-        temperature,
-        topK,
-        OptionalDouble.of(value),
-        minP,
-        repetitionPenalty,
-        presencePenalty,
-        frequencyPenalty,
-        logitBias,
-        seed,
-        stop,
-        ignoreEnd,
-        templateVariables);
+    return with(copy -> copy.topP = OptionalDouble.of(value));
   }
 
   /**
@@ -168,20 +117,7 @@ public record GenerateOptions(
    * @return a changed copy
    */
   public GenerateOptions withMinP(double value) {
-    return new GenerateOptions(
-        maxTokens,
-        temperature,
-        topK,
-        topP,
-        OptionalDouble.of(value),
-        repetitionPenalty,
-        presencePenalty,
-        frequencyPenalty,
-        logitBias,
-        seed,
-        stop,
-        ignoreEnd,
-        templateVariables);
+    return with(copy -> copy.minP = OptionalDouble.of(value));
   }
 
   /**
@@ -191,20 +127,7 @@ public record GenerateOptions(
    * @return a changed copy
    */
   public GenerateOptions withRepetitionPenalty(double value) {
-    return new GenerateOptions(
-        maxTokens,
-        temperature,
-        topK,
-        topP,
-        minP,
-        OptionalDouble.of(value),
-        presencePenalty,
-        frequencyPenalty,
-        logitBias,
-        seed,
-        stop,
-        ignoreEnd,
-        templateVariables);
+    return with(copy -> copy.repetitionPenalty = OptionalDouble.of(value));
   }
 
   /**
@@ -214,20 +137,7 @@ public record GenerateOptions(
    * @return a changed copy
    */
   public GenerateOptions withPresencePenalty(double value) {
-    return new GenerateOptions(
-        maxTokens,
-        temperature,
-        topK,
-        topP,
-        minP,
-        repetitionPenalty,
-        OptionalDouble.of(value),
-        frequencyPenalty,
-        logitBias,
-        seed,
-        stop,
-        ignoreEnd,
-        templateVariables);
+    return with(copy -> copy.presencePenalty = OptionalDouble.of(value));
   }
 
   /**
@@ -237,20 +147,7 @@ public record GenerateOptions(
    * @return a changed copy
    */
   public GenerateOptions withFrequencyPenalty(double value) {
-    return new GenerateOptions(
-        maxTokens,
-        temperature,
-        topK,
-        topP,
-        minP,
-        repetitionPenalty,
-        presencePenalty,
-        OptionalDouble.of(value),
-        logitBias,
-        seed,
-        stop,
-        ignoreEnd,
-        templateVariables);
+    return with(copy -> copy.frequencyPenalty = OptionalDouble.of(value));
   }
 
   /**
@@ -260,20 +157,7 @@ public record GenerateOptions(
    * @return a changed copy
    */
   public GenerateOptions withLogitBias(Map<Integer, Double> value) {
-    return new GenerateOptions(
-        maxTokens,
-        temperature,
-        topK,
-        topP,
-        minP,
-        repetitionPenalty,
-        presencePenalty,
-        frequencyPenalty,
-        value,
-        seed,
-        stop,
-        ignoreEnd,
-        templateVariables);
+    return with(copy -> copy.logitBias = value);
   }
 
   /**
@@ -283,20 +167,7 @@ public record GenerateOptions(
    * @return a changed copy
    */
   public GenerateOptions withSeed(long value) {
-    return new GenerateOptions(
-        maxTokens,
-        temperature,
-        topK,
-        topP,
-        minP,
-        repetitionPenalty,
-        presencePenalty,
-        frequencyPenalty,
-        logitBias,
-        OptionalLong.of(value),
-        stop,
-        ignoreEnd,
-        templateVariables);
+    return with(copy -> copy.seed = OptionalLong.of(value));
   }
 
   /**
@@ -306,20 +177,7 @@ public record GenerateOptions(
    * @return a changed copy
    */
   public GenerateOptions withStop(List<String> value) {
-    return new GenerateOptions(
-        maxTokens,
-        temperature,
-        topK,
-        topP,
-        minP,
-        repetitionPenalty,
-        presencePenalty,
-        frequencyPenalty,
-        logitBias,
-        seed,
-        value,
-        ignoreEnd,
-        templateVariables);
+    return with(copy -> copy.stop = value);
   }
 
   /**
@@ -329,20 +187,7 @@ public record GenerateOptions(
    * @return a changed copy
    */
   public GenerateOptions withIgnoreEnd(boolean value) {
-    return new GenerateOptions(
-        maxTokens,
-        temperature,
-        topK,
-        topP,
-        minP,
-        repetitionPenalty,
-        presencePenalty,
-        frequencyPenalty,
-        logitBias,
-        seed,
-        stop,
-        value,
-        templateVariables);
+    return with(copy -> copy.ignoreEnd = value);
   }
 
   /**
@@ -352,20 +197,7 @@ public record GenerateOptions(
    * @return a changed copy
    */
   public GenerateOptions withTemplateVariables(Map<String, Object> value) {
-    return new GenerateOptions(
-        maxTokens,
-        temperature,
-        topK,
-        topP,
-        minP,
-        repetitionPenalty,
-        presencePenalty,
-        frequencyPenalty,
-        logitBias,
-        seed,
-        stop,
-        ignoreEnd,
-        value);
+    return with(copy -> copy.templateVariables = value);
   }
 
   /** The options in full. */
@@ -382,5 +214,61 @@ public record GenerateOptions(
         frequencyPenalty.orElse(0),
         logitBias,
         chosenSeed);
+  }
+
+  private GenerateOptions with(Consumer<Copy> change) {
+    Copy copy = new Copy(this);
+    change.accept(copy);
+    return copy.options();
+  }
+
+  /** A copy while it is changed. */
+  private static final class Copy {
+    OptionalInt maxTokens;
+    OptionalDouble temperature;
+    OptionalInt topK;
+    OptionalDouble topP;
+    OptionalDouble minP;
+    OptionalDouble repetitionPenalty;
+    OptionalDouble presencePenalty;
+    OptionalDouble frequencyPenalty;
+    Map<Integer, Double> logitBias;
+    OptionalLong seed;
+    List<String> stop;
+    boolean ignoreEnd;
+    Map<String, Object> templateVariables;
+
+    Copy(GenerateOptions options) {
+      maxTokens = options.maxTokens;
+      temperature = options.temperature;
+      topK = options.topK;
+      topP = options.topP;
+      minP = options.minP;
+      repetitionPenalty = options.repetitionPenalty;
+      presencePenalty = options.presencePenalty;
+      frequencyPenalty = options.frequencyPenalty;
+      logitBias = options.logitBias;
+      seed = options.seed;
+      stop = options.stop;
+      ignoreEnd = options.ignoreEnd;
+      templateVariables = options.templateVariables;
+    }
+
+    GenerateOptions options() {
+      return new GenerateOptions(
+          maxTokens,
+          temperature,
+          topK,
+          topP,
+          minP,
+          repetitionPenalty,
+          presencePenalty,
+          frequencyPenalty,
+          logitBias,
+          seed,
+          stop,
+          ignoreEnd,
+          templateVariables);
+    }
   }
 }
