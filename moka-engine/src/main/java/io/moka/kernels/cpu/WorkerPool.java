@@ -2,7 +2,7 @@ package io.moka.kernels.cpu;
 
 import io.moka.weights.RowPlacement;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -72,8 +72,9 @@ public final class WorkerPool implements AutoCloseable {
   public WorkerPool(NodeThreads threads) {
     this.threads = threads;
     shares = new Share[threads.rows().shares().size()];
+    AtomicLongArray tickets = new AtomicLongArray((shares.length + 1) * Share.STRIDE);
     for (int i = 0; i < shares.length; i++) {
-      shares[i] = new Share();
+      shares[i] = new Share(tickets, (i + 1) * Share.STRIDE);
     }
     workers = new Worker[threads.threads() - 1];
     for (int i = 0; i < workers.length; i++) {
@@ -190,7 +191,7 @@ public final class WorkerPool implements AutoCloseable {
   private boolean work(int worker, Share share, long current) {
     boolean any = false;
     while (true) {
-      long taken = share.ticket.get();
+      long taken = share.ticket();
       int next = (int) taken;
       int end = share.size;
       if (taken >>> 32 != current || next >= end) {
@@ -200,7 +201,7 @@ public final class WorkerPool implements AutoCloseable {
       int count = Math.clamp((end - next) / (2 * share.threads), 1, LONGEST_RUN);
       // succeeds only while the job is the one that the size belongs to: the next job's comes after
       // its ticket
-      if (share.ticket.compareAndSet(taken, taken + count)) {
+      if (share.take(taken, count)) {
         any = true;
         for (int i = 0; i < count; i++) {
           runPiece(share.piece(next + i), worker);
@@ -214,7 +215,7 @@ public final class WorkerPool implements AutoCloseable {
   private boolean hasPieces() {
     long current = open;
     for (Share share : shares) {
-      long taken = share.ticket.get();
+      long taken = share.ticket();
       if (taken >>> 32 == current && (int) taken < share.size) {
         return true;
       }
@@ -240,11 +241,11 @@ public final class WorkerPool implements AutoCloseable {
 
   /** The pieces of a job that are one memory node's. */
   private static final class Share {
-    /**
-     * The number of the job in the upper half, how many pieces were taken in the lower: one swap
-     * takes a piece of this job.
-     */
-    final AtomicLong ticket = new AtomicLong();
+    /** From one ticket to the next: threads of other nodes write to other pairs of cache lines. */
+    static final int STRIDE = 128 / Long.BYTES;
+
+    private final AtomicLongArray tickets;
+    private final int own;
 
     // of the job that the ticket names, set after it and before the job is open
     volatile int size;
@@ -253,9 +254,27 @@ public final class WorkerPool implements AutoCloseable {
     private int firstGroup;
     private int ownGroups;
 
+    Share(AtomicLongArray tickets, int own) {
+      this.tickets = tickets;
+      this.own = own;
+    }
+
+    /**
+     * The number of the job in the upper half, how many pieces were taken in the lower: one swap
+     * takes a piece of this job.
+     */
+    long ticket() {
+      return tickets.get(own);
+    }
+
+    /** Takes some pieces, unless others were taken since the ticket was read. */
+    boolean take(long ticket, int count) {
+      return tickets.compareAndSet(own, ticket, ticket + count);
+    }
+
     /** Offers pieces of some groups of each matrix, to be shared among so many threads. */
     void offer(long number, int matrices, int groups, int firstGroup, int ownGroups, int threads) {
-      ticket.set(number << 32);
+      tickets.set(own, number << 32);
       size = matrices * ownGroups;
       this.groups = groups;
       this.firstGroup = firstGroup;
