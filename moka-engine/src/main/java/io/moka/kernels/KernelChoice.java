@@ -2,6 +2,7 @@ package io.moka.kernels;
 
 import io.moka.PlatformException;
 import io.moka.kernels.cpu.CpuKernels;
+import io.moka.kernels.cpu.GroupProducts;
 import io.moka.kernels.cpu.NodeThreads;
 import io.moka.kernels.cpu.vector.VectorProducts;
 import io.moka.kernels.cpu.vector.VectorSpans;
@@ -103,10 +104,18 @@ public enum KernelChoice {
    * @throws PlatformException when it names nothing
    */
   public static Optional<String> machineCodeLimit() {
-    InstructionSet most = InstructionSet.limit(System.getenv());
+    InstructionSet most = mostInstructions();
     return most == InstructionSet.MOST
         ? Optional.empty()
         : Optional.of(InstructionSet.VARIABLE + "=" + most.spelling());
+  }
+
+  /**
+   * Read here, not by those who resolve options: it limits the whole process, whoever opens
+   * kernels, a warm-up or a benchmark too.
+   */
+  private static InstructionSet mostInstructions() {
+    return InstructionSet.limit(System.getenv());
   }
 
   private sealed interface Opening {}
@@ -117,8 +126,8 @@ public enum KernelChoice {
 
   private static Opening openX86(NodeThreads threads, Activations activations) {
     requireVectors();
-    InstructionSet most = InstructionSet.limit(System.getenv());
-    return switch (X86Products.open(activations, new VectorProducts(activations), most)) {
+    GroupProducts rest = new VectorProducts(activations);
+    return switch (X86Products.open(activations, rest, mostInstructions())) {
       case X86Products.Ready(X86Products products) ->
           new Opened(
               new CpuKernels(
