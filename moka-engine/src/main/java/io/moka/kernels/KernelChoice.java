@@ -130,19 +130,14 @@ public enum KernelChoice {
     return switch (X86Products.open(activations, rest, mostInstructions())) {
       case X86Products.Ready(X86Products products) ->
           new Opened(
-              new CpuKernels(
-                  threads,
-                  products,
-                  products.spans(new VectorSpans(activations)),
-                  products::close));
+              new CpuKernels(threads, products, products.spans(new VectorSpans(activations))));
       case X86Products.Refused(String reason) -> new NotOpened(reason);
     };
   }
 
   private static Kernels openVector(NodeThreads threads, Activations activations) {
     requireVectors();
-    return new CpuKernels(
-        threads, new VectorProducts(activations), new VectorSpans(activations), () -> {});
+    return new CpuKernels(threads, new VectorProducts(activations), new VectorSpans(activations));
   }
 
   private static void requireVectors() {

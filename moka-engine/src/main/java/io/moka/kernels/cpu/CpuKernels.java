@@ -25,7 +25,6 @@ public final class CpuKernels implements Kernels {
   private final NodeThreads nodes;
   private final WorkerPool pool;
   private final GroupProducts products;
-  private final Runnable closer;
   private final ForEachJob forEach = new ForEachJob();
   private final RowJobs rowJobs;
   private final MatmulJob matmul;
@@ -38,13 +37,10 @@ public final class CpuKernels implements Kernels {
    * Starts the worker threads.
    *
    * @param threads threads that work on a call, the caller's included
-   * @param products what multiplies with weights
+   * @param products what multiplies with weights; closed with these
    * @param spans what multiplies with keys and values
-   * @param closer gives back what the products own, when no call is under way
    */
-  public CpuKernels(
-      NodeThreads threads, GroupProducts products, SpanProducts spans, Runnable closer) {
-    this.closer = closer;
+  public CpuKernels(NodeThreads threads, GroupProducts products, SpanProducts spans) {
     this.products = products;
     nodes = threads;
     pool = new WorkerPool(threads);
@@ -184,7 +180,7 @@ public final class CpuKernels implements Kernels {
     matmul.close();
     experts.close();
     arena.close();
-    closer.run();
+    products.close();
   }
 
   private static final class ForEachJob implements WorkerPool.Job {

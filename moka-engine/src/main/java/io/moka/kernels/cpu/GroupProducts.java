@@ -13,7 +13,7 @@ import java.lang.foreign.MemorySegment;
  * other lie in full tiles and a last smaller one. Nothing here allocates after the first call with
  * a size.
  */
-public interface GroupProducts {
+public interface GroupProducts extends AutoCloseable {
   /** Rows that one call takes at most. */
   int MAX_ROWS = 128;
 
@@ -110,4 +110,8 @@ public interface GroupProducts {
    */
   void multiplyRows(
       PackedMatrix weights, long strip, int strips, MemorySegment x, int count, Scratch scratch);
+
+  /** Gives back what the products own, when no call is under way. */
+  @Override
+  void close();
 }

@@ -149,4 +149,7 @@ public final class VectorProducts implements GroupProducts {
         count,
         scratch);
   }
+
+  @Override
+  public void close() {}
 }

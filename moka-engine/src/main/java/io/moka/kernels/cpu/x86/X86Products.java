@@ -18,9 +18,9 @@ import java.util.Optional;
 /**
  * The products in machine code; formats that have none, and exact products with quantised weights,
  * are left to other products. Both give the same bits, but for BF16 weights where the processor
- * multiplies tiles. Owns its code.
+ * multiplies tiles. Owns its code and those other products.
  */
-public final class X86Products implements GroupProducts, AutoCloseable {
+public final class X86Products implements GroupProducts {
   private final Activations activations;
   private final GroupProducts rest;
 
@@ -59,7 +59,7 @@ public final class X86Products implements GroupProducts, AutoCloseable {
    * Asks processor and system for what is needed, and writes the code.
    *
    * @param activations which rows are rounded
-   * @param rest takes the formats and rows that have no machine code
+   * @param rest takes the formats and rows that have no machine code; closed with the products
    * @param most the last step of instructions to use
    * @return the products, or why there are none
    */
@@ -280,5 +280,6 @@ public final class X86Products implements GroupProducts, AutoCloseable {
     floats.clear();
     spans.values().forEach(SpanFunctions::close);
     spans.clear();
+    rest.close();
   }
 }

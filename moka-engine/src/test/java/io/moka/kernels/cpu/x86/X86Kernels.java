@@ -24,9 +24,6 @@ public final class X86Kernels {
     assumeTrue(attempt instanceof X86Products.Ready, attempt.toString());
     X86Products products = ((X86Products.Ready) attempt).products();
     return new CpuKernels(
-        NodeThreads.onOneNode(threads),
-        products,
-        products.spans(new VectorSpans(activations)),
-        products::close);
+        NodeThreads.onOneNode(threads), products, products.spans(new VectorSpans(activations)));
   }
 }
