@@ -8,13 +8,10 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
-import java.util.Objects;
 
 /** The only way into {@link AmxBf16Functions}: checks first, as {@link Int8Calls} does. */
 final class AmxBf16Calls {
   private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
-  private static final MethodHandle TO_PARTS =
-      Linker.nativeLinker().downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD));
   private static final MethodHandle PRODUCT =
       Linker.nativeLinker()
           .downcallHandle(
@@ -34,65 +31,7 @@ final class AmxBf16Calls {
 
   /** Bytes of a panel. */
   static long panelBytes(AmxBf16Functions functions, int columns, int rows) {
-    return Math.ceilDiv(columns, BLOCK_COLUMNS) * (long) rows * functions.recordBytes();
-  }
-
-  /**
-   * Brings columns of a row into a panel, in parts; a last block that is not full gets zeros.
-   *
-   * @param functions the functions
-   * @param x floats
-   * @param from where these columns begin in x, in bytes
-   * @param firstColumn the first of them, the beginning of a block
-   * @param count how many
-   * @param panel memory of the panel
-   * @param at where the panel begins, in bytes
-   * @param row which row of the panel
-   * @param rows rows of the panel, from 1 to 16
-   */
-  static void toParts(
-      AmxBf16Functions functions,
-      MemorySegment x,
-      long from,
-      int firstColumn,
-      int count,
-      MemorySegment panel,
-      long at,
-      int row,
-      int rows) {
-    if (rows < 1 || rows > GroupCode.MAX_ROWS) {
-      throw new IllegalArgumentException(rows + " rows; a panel has 1 to 16");
-    }
-    Objects.checkIndex(row, rows);
-    if (firstColumn < 0 || firstColumn % BLOCK_COLUMNS != 0 || count < 1) {
-      throw new IllegalArgumentException(count + " columns from " + firstColumn + " on");
-    }
-    long floats = Int8Calls.address(x, from, count * (long) Float.BYTES);
-    int recordBytes = functions.recordBytes();
-    long stride = rows * (long) recordBytes;
-    int blocks = count / BLOCK_COLUMNS;
-    long first = firstColumn / BLOCK_COLUMNS * stride + row * (long) recordBytes;
-    long bytes = panelBytes(functions, Math.addExact(firstColumn, count), rows);
-    long to = Int8Calls.address(Int8Calls.writable(panel), at, bytes) + first;
-    if (blocks > 0) {
-      try {
-        TO_PARTS.invokeExact(functions.toParts(), floats, to, stride, (long) blocks);
-      } catch (Throwable e) {
-        throw Int8Calls.unchecked(e);
-      }
-    }
-    int done = blocks * BLOCK_COLUMNS;
-    if (done < count) {
-      long last = at + first + blocks * stride;
-      for (int i = 0; i < BLOCK_COLUMNS; i++) {
-        long value = from + (done + i) * (long) Float.BYTES;
-        float number = done + i < count ? x.get(ValueLayout.JAVA_FLOAT_UNALIGNED, value) : 0;
-        for (int part = 0; part < functions.parts(); part++) {
-          long place = last + part * (long) GroupCode.VECTOR_BYTES + i * (long) Short.BYTES;
-          panel.set(ValueLayout.JAVA_SHORT_UNALIGNED, place, functions.part(number, part));
-        }
-      }
-    }
+    return Bf16RowCalls.panelBytes(functions.parts(), columns, rows);
   }
 
   /**

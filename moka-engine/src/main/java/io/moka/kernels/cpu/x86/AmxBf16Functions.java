@@ -1,6 +1,5 @@
 package io.moka.kernels.cpu.x86;
 
-import io.moka.kernels.Activations;
 import io.moka.kernels.cpu.x86.CpuFeatures.Feature;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
@@ -66,16 +65,6 @@ record AmxBf16Functions(
   /** The product with a number of rows of the last panel from 1 to 16. */
   MemorySegment product(int lastRows) {
     return products[lastRows - 1];
-  }
-
-  /** Bytes of a row's record in a panel. */
-  int recordBytes() {
-    return parts * GroupCode.VECTOR_BYTES;
-  }
-
-  /** Bits of a part of a number, as the code makes them. */
-  short part(float x, int index) {
-    return parts == 1 ? (short) (Activations.bf16Bits(x) >>> 16) : SplitCode.part(x, index);
   }
 
   @Override

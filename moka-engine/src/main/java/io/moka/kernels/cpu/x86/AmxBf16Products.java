@@ -29,7 +29,8 @@ record AmxBf16Products(AmxBf16Functions functions) implements TileProducts {
       long at,
       int row,
       int rows) {
-    AmxBf16Calls.toParts(functions, x, from, firstColumn, count, tiles, at, row, rows);
+    Bf16RowCalls.fill(
+        functions.toParts(), functions.parts(), x, from, firstColumn, count, tiles, at, row, rows);
   }
 
   @Override

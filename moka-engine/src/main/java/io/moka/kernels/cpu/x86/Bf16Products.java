@@ -27,7 +27,7 @@ record Bf16Products(Bf16Functions functions) implements TileProducts {
       long at,
       int row,
       int rows) {
-    Bf16Calls.round(functions.round(), x, from, firstColumn, count, tiles, at, row, rows);
+    Bf16RowCalls.fill(functions.round(), 1, x, from, firstColumn, count, tiles, at, row, rows);
   }
 
   @Override

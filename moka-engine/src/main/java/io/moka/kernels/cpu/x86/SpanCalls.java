@@ -119,8 +119,8 @@ final class SpanCalls {
     int count = whole ? heads * headDim : headDim;
     for (int done = 0; done < heads * headDim; done += count) {
       long to = at + done / headDim * panel;
-      Bf16Calls.round(
-          function, queries, from + done * (long) Float.BYTES, 0, count, panels, to, 0, 1);
+      Bf16RowCalls.fill(
+          function, 1, queries, from + done * (long) Float.BYTES, 0, count, panels, to, 0, 1);
     }
   }
 

@@ -112,11 +112,22 @@ class AmxBf16CallsTest {
     MemorySegment floats = arena.allocateFrom(ValueLayout.JAVA_FLOAT, x);
     int first = Math.min(x.length, random.nextInt(3) * 32);
     if (first > 0) {
-      AmxBf16Calls.toParts(functions, floats, 0, 0, first, panels, at, row, rows);
+      Bf16RowCalls.fill(
+          functions.toParts(), functions.parts(), floats, 0, 0, first, panels, at, row, rows);
     }
     if (first < x.length) {
       int count = x.length - first;
-      AmxBf16Calls.toParts(functions, floats, first * 4L, first, count, panels, at, row, rows);
+      Bf16RowCalls.fill(
+          functions.toParts(),
+          functions.parts(),
+          floats,
+          first * 4L,
+          first,
+          count,
+          panels,
+          at,
+          row,
+          rows);
     }
   }
 
@@ -135,11 +146,12 @@ class AmxBf16CallsTest {
     MemorySegment floats = arena.allocateFrom(ValueLayout.JAVA_FLOAT, x);
     try (AmxBf16Functions functions = functions(false)) {
       MemorySegment panel = arena.allocate(AmxBf16Calls.panelBytes(functions, x.length, 1), 4);
-      AmxBf16Calls.toParts(functions, floats, 0, 0, x.length, panel, 0, 0, 1);
+      Bf16RowCalls.fill(
+          functions.toParts(), functions.parts(), floats, 0, 0, x.length, panel, 0, 0, 1);
       for (int i = 0; i < x.length; i++) {
         float sum = 0;
         for (int part = SplitCode.PARTS - 1; part >= 0; part--) {
-          long at = i / 32 * (long) functions.recordBytes() + part * 64L + i % 32 * 2L;
+          long at = i / 32 * functions.parts() * 64L + part * 64L + i % 32 * 2L;
           short bits = panel.get(ValueLayout.JAVA_SHORT, at);
           assertThat(bits).isEqualTo(SplitCode.part(x[i], part));
           sum += Float.intBitsToFloat(bits << 16);
@@ -161,7 +173,7 @@ class AmxBf16CallsTest {
       MemorySegment r = arena.allocate(AmxBf16Calls.REST_BYTES, 64);
       MemorySegment less = r.asSlice(0, r.byteSize() - 1);
       AmxBf16Calls.product(f, w, 0, 33, 0, p, 0, 18, out, 0, r);
-      AmxBf16Calls.toParts(f, x, 0, 0, 33, p, 0, 1, 16);
+      Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 0, 33, p, 0, 1, 16);
       assertThrown(
           IndexOutOfBoundsException.class,
           () -> AmxBf16Calls.product(f, w, 64, 33, 0, p, 0, 18, out, 0, r),
@@ -171,10 +183,10 @@ class AmxBf16CallsTest {
           () -> AmxBf16Calls.product(f, w, 0, 33, 0, p, 4, 18, out, 0, r),
           () -> AmxBf16Calls.product(f, w, 0, 33, 0, p, 0, 18, out, 4, r),
           () -> AmxBf16Calls.product(f, w, 0, 33, 0, p, 0, 18, out, 0, less),
-          () -> AmxBf16Calls.toParts(f, x, 4, 0, 33, p, 0, 0, 16),
-          () -> AmxBf16Calls.toParts(f, x, 0, 64, 33, p, 0, 0, 16),
-          () -> AmxBf16Calls.toParts(f, x, 0, 0, 33, p, p.byteSize() - 64, 0, 16),
-          () -> AmxBf16Calls.toParts(f, x, 0, 0, 33, p, 0, 16, 16));
+          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 4, 0, 33, p, 0, 0, 16),
+          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 64, 33, p, 0, 0, 16),
+          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 0, 33, p, p.byteSize() - 64, 0, 16),
+          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 0, 33, p, 0, 16, 16));
       MemorySegment sealed = out.asReadOnly();
       MemorySegment heap = MemorySegment.ofArray(new long[(int) group / 8]);
       assertThrown(
@@ -185,11 +197,11 @@ class AmxBf16CallsTest {
           () -> AmxBf16Calls.product(f, w, 0, 33, 0, p, 0, 18, sealed, 0, r),
           () -> AmxBf16Calls.product(f, heap, 0, 33, 0, p, 0, 18, out, 0, r),
           () -> AmxBf16Calls.product(f, w, 0, 33, 0, p, 0, 18, out, 0, r.asReadOnly()),
-          () -> AmxBf16Calls.toParts(f, x, 0, 16, 2, p, 0, 0, 16),
-          () -> AmxBf16Calls.toParts(f, x, 0, -32, 2, p, 0, 0, 16),
-          () -> AmxBf16Calls.toParts(f, x, 0, 0, 0, p, 0, 0, 16),
-          () -> AmxBf16Calls.toParts(f, x, 0, 0, 33, p.asReadOnly(), 0, 0, 16),
-          () -> AmxBf16Calls.toParts(f, x, 0, 0, 33, p, 0, 0, 17));
+          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 16, 2, p, 0, 0, 16),
+          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, -32, 2, p, 0, 0, 16),
+          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 0, 0, p, 0, 0, 16),
+          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 0, 33, p.asReadOnly(), 0, 0, 16),
+          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 0, 33, p, 0, 0, 17));
     }
   }
 

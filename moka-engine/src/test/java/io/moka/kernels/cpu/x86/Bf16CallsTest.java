@@ -112,11 +112,12 @@ class Bf16CallsTest {
     MemorySegment floats = arena.allocateFrom(ValueLayout.JAVA_FLOAT, x);
     int first = Math.min(x.length, random.nextInt(3) * 32);
     if (first > 0) {
-      Bf16Calls.round(functions.round(), floats, 0, 0, first, panel, 4, row, rows);
+      Bf16RowCalls.fill(functions.round(), 1, floats, 0, 0, first, panel, 4, row, rows);
     }
     if (first < x.length) {
       int count = x.length - first;
-      Bf16Calls.round(functions.round(), floats, first * 4L, first, count, panel, 4, row, rows);
+      Bf16RowCalls.fill(
+          functions.round(), 1, floats, first * 4L, first, count, panel, 4, row, rows);
     }
   }
 
@@ -163,7 +164,7 @@ class Bf16CallsTest {
     MemorySegment floats = arena.allocateFrom(ValueLayout.JAVA_FLOAT, x);
     MemorySegment panel = arena.allocate(Bf16Calls.panelBytes(x.length, 1), 4);
     try (Bf16Functions functions = functions()) {
-      Bf16Calls.round(functions.round(), floats, 0, 0, x.length, panel, 0, 0, 1);
+      Bf16RowCalls.fill(functions.round(), 1, floats, 0, 0, x.length, panel, 0, 0, 1);
     }
     for (int i = 0; i < x.length; i++) {
       int expected = Float.floatToRawIntBits(Bf16Oracle.round(x[i]));
@@ -186,7 +187,7 @@ class Bf16CallsTest {
       MemorySegment sealed = out.asReadOnly();
       MemorySegment heap = MemorySegment.ofArray(new long[(int) group / 8]);
       Bf16Calls.product(functions, w, 0, 33, 0, 0, 1, panel, 0, 2, out, 0);
-      Bf16Calls.round(functions.round(), x, 0, 0, 33, panel, 0, 1, 2);
+      Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 33, panel, 0, 1, 2);
       assertOutOfBounds(
           () -> Bf16Calls.product(functions, w, 64, 33, 0, 0, 1, panel, 0, 2, out, 0),
           () -> Bf16Calls.product(functions, w, -64, 33, 0, 0, 1, panel, 0, 2, out, 0),
@@ -195,22 +196,22 @@ class Bf16CallsTest {
           () -> Bf16Calls.product(functions, w, 0, 33, 0, 0, 1, panel, 4, 2, out, 0),
           () -> Bf16Calls.product(functions, w, 0, 33, 0, 0, 1, panel, 0, 2, out, 4),
           () -> Bf16Calls.product(functions, w, 0, 33, 0, 1, 1, panel, 0, 2, out, 0),
-          () -> Bf16Calls.round(functions.round(), x, 4, 0, 33, panel, 0, 0, 2),
-          () -> Bf16Calls.round(functions.round(), x, 0, 32, 33, panel, 0, 0, 2),
-          () -> Bf16Calls.round(functions.round(), x, 0, 0, 33, panel, 4, 0, 2),
-          () -> Bf16Calls.round(functions.round(), x, 0, 0, 33, panel, 0, 2, 2),
-          () -> Bf16Calls.round(functions.round(), x, 0, 0, 33, panel, 0, 0, 3));
+          () -> Bf16RowCalls.fill(functions.round(), 1, x, 4, 0, 33, panel, 0, 0, 2),
+          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 32, 33, panel, 0, 0, 2),
+          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 33, panel, 4, 0, 2),
+          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 33, panel, 0, 2, 2),
+          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 33, panel, 0, 0, 3));
       assertRefused(
           () -> Bf16Calls.product(functions, w, 0, 33, 0, 0, 1, panel, 0, 0, out, 0),
           () -> Bf16Calls.product(functions, w, 0, 33, 0, 0, 1, panel, 0, 17, out, 0),
           () -> Bf16Calls.product(functions, w, 0, 0, 0, 0, 1, panel, 0, 2, out, 0),
           () -> Bf16Calls.product(functions, w, 0, 33, 0, 0, 1, panel, 0, 2, sealed, 0),
           () -> Bf16Calls.product(functions, heap, 0, 33, 0, 0, 1, panel, 0, 2, out, 0),
-          () -> Bf16Calls.round(functions.round(), x, 0, 16, 2, panel, 0, 0, 2),
-          () -> Bf16Calls.round(functions.round(), x, 0, -32, 2, panel, 0, 0, 2),
-          () -> Bf16Calls.round(functions.round(), x, 0, 0, 0, panel, 0, 0, 2),
-          () -> Bf16Calls.round(functions.round(), x, 0, 0, 33, panel.asReadOnly(), 0, 0, 2),
-          () -> Bf16Calls.round(functions.round(), x, 0, 0, 33, panel, 0, 0, 17));
+          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 16, 2, panel, 0, 0, 2),
+          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, -32, 2, panel, 0, 0, 2),
+          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 0, panel, 0, 0, 2),
+          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 33, panel.asReadOnly(), 0, 0, 2),
+          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 33, panel, 0, 0, 17));
     }
   }
 

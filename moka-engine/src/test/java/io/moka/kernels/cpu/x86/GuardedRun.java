@@ -74,7 +74,7 @@ final class GuardedRun {
       MemorySegment panel = arena.allocate(Bf16Calls.panelBytes(columns, rows), 4);
       MemorySegment out = arena.allocate(rows * Int8Calls.SUM_BYTES, 4);
       for (int row = 0; row < rows; row++) {
-        Bf16Calls.round(functions.round(), x, 0, 0, columns, panel, 0, row, rows);
+        Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, columns, panel, 0, row, rows);
       }
       long next = weights.address();
       Bf16Calls.product(functions, weights, 0, columns, next, 1, 3, panel, 0, rows, out, 0);
@@ -174,7 +174,8 @@ final class GuardedRun {
         int first = row / GroupCode.MAX_ROWS * GroupCode.MAX_ROWS;
         long at = AmxBf16Calls.panelBytes(functions, columns, first);
         int own = Math.min(GroupCode.MAX_ROWS, rows - first);
-        AmxBf16Calls.toParts(functions, x, 0, 0, columns, panels, at, row - first, own);
+        Bf16RowCalls.fill(
+            functions.toParts(), functions.parts(), x, 0, 0, columns, panels, at, row - first, own);
       }
       long next = weights.address();
       AmxBf16Calls.product(functions, weights, 0, columns, next, panels, 0, rows, out, 0, rest);

@@ -1,0 +1,102 @@
+package io.moka.kernels.cpu.x86;
+
+import io.moka.kernels.Activations;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.util.Objects;
+
+/**
+ * The only way into the functions that bring rows to bf16, {@link Bf16RoundCode} and {@link
+ * SplitCode}: checks first, as {@link Int8Calls} does. A row's record of a block has 64 bytes for
+ * each part: one where it is rounded, {@link SplitCode#PARTS} where all of it is kept.
+ */
+final class Bf16RowCalls {
+  private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
+  private static final MethodHandle FILL =
+      Linker.nativeLinker().downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD));
+
+  /** Columns of a block. */
+  private static final int BLOCK_COLUMNS = 32;
+
+  private static final int PART_BYTES = BLOCK_COLUMNS * Short.BYTES;
+
+  private Bf16RowCalls() {}
+
+  /** Bytes of a panel of rows in so many parts. */
+  static long panelBytes(int parts, int columns, int rows) {
+    return Math.ceilDiv(columns, BLOCK_COLUMNS) * (long) rows * parts * PART_BYTES;
+  }
+
+  /**
+   * Brings columns of a row into a panel; a last block that is not full gets zeros.
+   *
+   * @param function the function
+   * @param parts that it makes of a row
+   * @param x floats
+   * @param from where these columns begin in x, in bytes
+   * @param firstColumn the first of them, the beginning of a block
+   * @param count how many
+   * @param panel memory of the panel
+   * @param at where the panel begins, in bytes
+   * @param row which row of the panel
+   * @param rows rows of the panel, from 1 to 16
+   */
+  static void fill(
+      MemorySegment function,
+      int parts,
+      MemorySegment x,
+      long from,
+      int firstColumn,
+      int count,
+      MemorySegment panel,
+      long at,
+      int row,
+      int rows) {
+    checkRows(rows);
+    Objects.checkIndex(row, rows);
+    if (firstColumn < 0 || firstColumn % BLOCK_COLUMNS != 0 || count < 1) {
+      throw new IllegalArgumentException(count + " columns from " + firstColumn + " on");
+    }
+    long floats = Int8Calls.address(x, from, count * (long) Float.BYTES);
+    long recordBytes = parts * (long) PART_BYTES;
+    long stride = rows * recordBytes;
+    int blocks = count / BLOCK_COLUMNS;
+    long first = firstColumn / BLOCK_COLUMNS * stride + row * recordBytes;
+    long bytes = panelBytes(parts, Math.addExact(firstColumn, count), rows);
+    long to = Int8Calls.address(Int8Calls.writable(panel), at, bytes) + first;
+    if (blocks > 0) {
+      try {
+        FILL.invokeExact(function, floats, to, stride, (long) blocks);
+      } catch (Throwable e) {
+        throw Int8Calls.unchecked(e);
+      }
+    }
+    int done = blocks * BLOCK_COLUMNS;
+    if (done < count) {
+      long last = at + first + blocks * stride;
+      for (int i = 0; i < BLOCK_COLUMNS; i++) {
+        long value = from + (done + i) * (long) Float.BYTES;
+        float number = done + i < count ? x.get(ValueLayout.JAVA_FLOAT_UNALIGNED, value) : 0;
+        for (int part = 0; part < parts; part++) {
+          long place = last + part * (long) PART_BYTES + i * (long) Short.BYTES;
+          panel.set(ValueLayout.JAVA_SHORT_UNALIGNED, place, part(parts, number, part));
+        }
+      }
+    }
+  }
+
+  /** Bits of a part of a number, as the functions make them. */
+  private static short part(int parts, float x, int index) {
+    return parts == 1 ? (short) (Activations.bf16Bits(x) >>> 16) : SplitCode.part(x, index);
+  }
+
+  /** Refuses a number of rows that no panel has. */
+  static void checkRows(int rows) {
+    if (rows < 1 || rows > GroupCode.MAX_ROWS) {
+      throw new IllegalArgumentException(rows + " rows; a panel has 1 to 16");
+    }
+  }
+}
