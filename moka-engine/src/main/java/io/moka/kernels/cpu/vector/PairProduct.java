@@ -37,7 +37,7 @@ final class PairProduct {
   private static final int SCRATCH = SUMS_AT + PackedMatrix.GROUP_ROWS;
 
   /** Words of a row's block. */
-  private static final int BLOCK = RoundedRow.BLOCK_BYTES / Integer.BYTES;
+  private static final int BLOCK = RoundedRow.WHOLE_BYTES / Integer.BYTES;
 
   private static final int SCALE = RoundedRow.SCALE / Float.BYTES;
 

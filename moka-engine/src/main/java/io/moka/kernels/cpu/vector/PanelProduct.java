@@ -33,8 +33,8 @@ final class PanelProduct {
   private static final int STRIPS = PackedMatrix.GROUP_STRIPS;
   private static final int SCALES_AT = STRIPS * STRIP;
 
-  /** Floats of a row's block. */
-  private static final int ROW = RoundedRow.BLOCK_BYTES / Float.BYTES;
+  /** Floats of a row's block: without pairs. */
+  private static final int ROW = RoundedRow.PAIRS / Float.BYTES;
 
   private static final int ROWS_AT = SCALES_AT + STRIPS * PANEL_TILES * TileScales.TILE_FLOATS;
 
@@ -83,7 +83,7 @@ final class PanelProduct {
       int count,
       MemorySegment sums,
       float[] scratch) {
-    long rowBytes = (long) tiles * RoundedRow.BLOCK_BYTES;
+    long rowBytes = tiles * (long) RoundedRow.WHOLE_BYTES;
     Arrays.fill(scratch, SUMS_AT, sumsAt(Math.ceilDiv(count, TILE_ROWS) * TILE_ROWS, 0), 0);
     for (int tile = 0; tile < tiles; tile += PANEL_TILES) {
       int end = Math.min(tiles, tile + PANEL_TILES);
@@ -92,7 +92,7 @@ final class PanelProduct {
       }
       for (int row = 0; row < count; row += TILE_ROWS) {
         int rows = Math.min(TILE_ROWS, count - row);
-        long block = at + row * rowBytes + (long) tile * rows * RoundedRow.BLOCK_BYTES;
+        long block = at + row * rowBytes + (long) tile * rows * RoundedRow.blockBytes(rows);
         rows(layout, end - tile, strips, x, block, rows, sumsAt(row, 0), scratch);
       }
     }
@@ -151,7 +151,7 @@ final class PanelProduct {
     int subBlocks = layout.subBlocks();
     boolean offsets = layout.scales().hasOffset();
     int sumAt = (subBlocks == 1 ? RoundedRow.WHOLE_SUM : RoundedRow.HALF_SUMS) / Float.BYTES;
-    MemorySegment.copy(x, JAVA_FLOAT_UNALIGNED, first, scratch, ROWS_AT, tiles * count * ROW);
+    copyRows(x, first, tiles * count, RoundedRow.blockBytes(count), scratch);
     for (int tile = 0; tile < tiles; tile++) {
       int block = ROWS_AT + tile * count * ROW;
       for (int sub = 0; sub < subBlocks; sub++) {
@@ -173,6 +173,19 @@ final class PanelProduct {
           }
         }
       }
+    }
+  }
+
+  /** Copies blocks without their pairs. */
+  private static void copyRows(
+      MemorySegment x, long first, int blocks, int blockBytes, float[] scratch) {
+    if (blockBytes == RoundedRow.PAIRS) {
+      MemorySegment.copy(x, JAVA_FLOAT_UNALIGNED, first, scratch, ROWS_AT, blocks * ROW);
+      return;
+    }
+    for (int block = 0; block < blocks; block++) {
+      long from = first + block * (long) blockBytes;
+      MemorySegment.copy(x, JAVA_FLOAT_UNALIGNED, from, scratch, ROWS_AT + block * ROW, ROW);
     }
   }
 

@@ -15,8 +15,9 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * A row rounded to 8 bits, in the forms in which products read it: 32 columns take a block of
- * {@link #BLOCK_BYTES}. A tile of up to eight rows holds the first block of each, then the second.
+ * A row rounded to 8 bits, in the forms in which products read it, in blocks of 32 columns. A tile
+ * of up to eight rows holds the first block of each, then the second. Tiles of more rows than
+ * {@link #PAIR_ROWS} do without the words of two shorts: what is not there need not be read.
  *
  * <pre>
  * block = scale da, 3 x da * sum of a (columns 0-15, 16-31, all), sum of a (int),
@@ -31,7 +32,9 @@ import jdk.incubator.vector.VectorOperators;
  * </pre>
  */
 final class RoundedRow {
-  static final int BLOCK_BYTES = 256;
+  /** Up to as many rows, products in 16-bit lanes are faster than decoding into a panel. */
+  static final int PAIR_ROWS = 2;
+
   static final int SCALE = 0;
 
   /** Of da * sum of a for columns 0 to 15; that for 16 to 31 follows. */
@@ -52,6 +55,9 @@ final class RoundedRow {
   /** Of the codes in pairs. */
   static final int PAIRS = 160;
 
+  /** Bytes of a block with its pairs. */
+  static final int WHOLE_BYTES = 256;
+
   /** Words of two quads of nibbles. */
   static final int NIBBLE_WORDS = 4;
 
@@ -67,8 +73,14 @@ final class RoundedRow {
 
   private RoundedRow() {}
 
+  /** Bytes that a row takes at most. */
   static long bytes(int columns) {
-    return (long) columns / COLUMNS * BLOCK_BYTES;
+    return (long) columns / COLUMNS * WHOLE_BYTES;
+  }
+
+  /** Bytes of a block in a tile of some rows. */
+  static int blockBytes(int rows) {
+    return rows <= PAIR_ROWS ? WHOLE_BYTES : PAIRS;
   }
 
   /** Rounds 32 floats into the block at {@code to}. */

@@ -12,9 +12,6 @@ import java.lang.foreign.MemorySegment;
 
 /** The products on the Vector API. A tile holds a block of each of its rows, then the next. */
 public final class VectorProducts implements GroupProducts {
-  /** Up to as many rows, products in 16-bit lanes are faster than decoding into a panel. */
-  private static final int PAIR_ROWS = 2;
-
   private final Activations activations;
 
   /**
@@ -64,16 +61,17 @@ public final class VectorProducts implements GroupProducts {
       return;
     }
     TileLayout layout = format.tiles().orElseThrow();
-    boolean pairs = rows <= PAIR_ROWS && PairProduct.serves(layout);
+    boolean pairs = rows <= RoundedRow.PAIR_ROWS && PairProduct.serves(layout);
     boolean nibbles = PairCodes.readsNibbles(layout);
-    long to = at + rows * RoundedRow.bytes(firstColumn) + row * (long) RoundedRow.BLOCK_BYTES;
+    long blockBytes = RoundedRow.blockBytes(rows);
+    long to = at + (firstColumn / TileLayout.TILE_COLUMNS * (long) rows + row) * blockBytes;
     for (int i = 0; i < count; i += TileLayout.TILE_COLUMNS) {
       RoundedRow.round(x, from, tiles, to);
       if (pairs) {
         RoundedRow.pair(nibbles, tiles, to);
       }
       from += TileLayout.TILE_COLUMNS * (long) Float.BYTES;
-      to += rows * (long) RoundedRow.BLOCK_BYTES;
+      to += rows * blockBytes;
     }
   }
 
@@ -106,7 +104,7 @@ public final class VectorProducts implements GroupProducts {
     TileLayout layout = weights.format().tiles().orElseThrow();
     MemorySegment sums = scratch.sums();
     int rowTiles = weights.columns() / TileLayout.TILE_COLUMNS;
-    if (count > PAIR_ROWS || !PairProduct.serves(layout)) {
+    if (count > RoundedRow.PAIR_ROWS || !PairProduct.serves(layout)) {
       PanelProduct.multiply(
           layout,
           weights.data(),
