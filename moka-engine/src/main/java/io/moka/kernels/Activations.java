@@ -24,6 +24,19 @@ public enum Activations {
   INT8,
 
   /**
+   * For quantised weights rounded to 8 bits twice. The first part is that of {@link #INT8}, with
+   * {@code da1} and {@code a1}; the rest {@code r = fma(-da1, a1, x)} is rounded in the same way,
+   * with scales of its own. A product is that of the first parts plus that of the second, each of
+   * them one chain as INT8 sums it up, then one addition in float32. Its error is about 1/254 of
+   * INT8's. Float weights take float32.
+   *
+   * <p>A block that is not finite makes the sum no number. A rest below {@link #LEAST} counts as
+   * zeros as a block does, so blocks whose largest magnitude is below 2^-113 are taken as INT8
+   * takes them.
+   */
+  INT8X2,
+
+  /**
    * For BF16 weights rounded to bf16, nearest even; below {@link #LEAST_BF16} they count as zero. A
    * product then sums, over ascending pairs of columns and the odd one of a pair first, {@code acc
    * = fma(w[odd], a[odd], acc); acc = fma(w[even], a[even], acc)} in float32, where numbers below
@@ -56,10 +69,20 @@ public enum Activations {
    * Whether rows are rounded to 8 bits before they meet weights of a format.
    *
    * @param format of the weights
-   * @return true for int8
+   * @return true for int8, in one part or two
    */
   public boolean quantises(WeightFormat format) {
     return this != EXACT && format.isQuantised();
+  }
+
+  /**
+   * Whether what the rounding to 8 bits leaves of rows is a second part of them.
+   *
+   * @param format of the weights
+   * @return true for int8x2
+   */
+  public boolean inTwoParts(WeightFormat format) {
+    return this == INT8X2 && quantises(format);
   }
 
   /**

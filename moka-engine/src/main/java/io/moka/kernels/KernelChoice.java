@@ -4,6 +4,7 @@ import io.moka.PlatformException;
 import io.moka.kernels.cpu.CpuKernels;
 import io.moka.kernels.cpu.GroupProducts;
 import io.moka.kernels.cpu.NodeThreads;
+import io.moka.kernels.cpu.vector.TwoPartProducts;
 import io.moka.kernels.cpu.vector.VectorProducts;
 import io.moka.kernels.cpu.vector.VectorSpans;
 import io.moka.kernels.cpu.x86.InstructionSet;
@@ -130,14 +131,19 @@ public enum KernelChoice {
     return switch (X86Products.open(activations, rest, mostInstructions())) {
       case X86Products.Ready(X86Products products) ->
           new Opened(
-              new CpuKernels(threads, products, products.spans(new VectorSpans(activations))));
+              new CpuKernels(
+                  threads,
+                  TwoPartProducts.around(products, activations),
+                  products.spans(new VectorSpans(activations))));
       case X86Products.Refused(String reason) -> new NotOpened(reason);
     };
   }
 
   private static Kernels openVector(NodeThreads threads, Activations activations) {
     requireVectors();
-    return new CpuKernels(threads, new VectorProducts(activations), new VectorSpans(activations));
+    GroupProducts products = new VectorProducts(activations);
+    return new CpuKernels(
+        threads, TwoPartProducts.around(products, activations), new VectorSpans(activations));
   }
 
   private static void requireVectors() {

@@ -19,12 +19,15 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Quantised weights: with exact activations every product is the chain of fused multiply-adds over
- * the de-quantised numbers; with 8-bit ones it has the bits that {@link Activations#INT8} defines.
+ * the de-quantised numbers; with 8-bit ones it has the bits that {@link Activations#INT8} and
+ * {@link Activations#INT8X2} define.
  */
 public interface QuantisedContract extends KernelsUnderTest {
   int EXPERTS = 5;
   int TOP_K = 2;
-  int[] ROWS = {1, 2, 3, 4, 5, 8, 9, 15, 16, 17, 33, 130};
+  List<Activations> ROUNDED = List.of(Activations.INT8, Activations.INT8X2);
+  List<Activations> ALL = List.of(Activations.INT8, Activations.INT8X2, Activations.EXACT);
+  int[] ROWS = {1, 2, 3, 4, 5, 8, 9, 15, 16, 17, 77, 130};
   int[] OUTPUTS = {64, 1, 40, 17, 65, 257};
 
   /** New kernels of the kind, which round activations or not; the caller closes them. */
@@ -46,12 +49,16 @@ public interface QuantisedContract extends KernelsUnderTest {
   }
 
   private static Dot dot(Activations activations) {
-    return activations == Activations.INT8 ? RoundedOracle::dot : QuantisedContract::exact;
+    return switch (activations) {
+      case INT8 -> RoundedOracle::dot;
+      case INT8X2 -> RoundedOracle::dotInTwoParts;
+      default -> QuantisedContract::exact;
+    };
   }
 
   @Test
   default void multipliesQuantisedMatricesBitForBit() {
-    for (Activations activations : List.of(Activations.INT8, Activations.EXACT)) {
+    for (Activations activations : ALL) {
       for (int threads : threadCounts()) {
         try (Kernels kernels = open(threads, activations)) {
           int turn = threads;
@@ -101,27 +108,29 @@ public interface QuantisedContract extends KernelsUnderTest {
   @Test
   default void theLargestSumsAreExact() {
     int[][] bytes = {{0, 0}, {255, 255}, {128, 128}, {127, 127}, {128, 127}, {255, 0}};
-    try (Arena arena = Arena.ofShared();
-        Kernels kernels = open(1, Activations.INT8)) {
-      for (WeightFormat format : TestWeights.QUANTISED) {
-        int columns = format.blockElements();
-        for (int[] pair : bytes) {
-          PackedMatrix weights = TestWeights.filled(arena, format, 64, columns, pair[0], pair[1]);
-          for (int rows : new int[] {1, 2, 4, 8, 16}) {
-            Rows x = Rows.allocate(arena, rows, columns);
-            for (int row = 0; row < rows; row++) {
-              for (int column = 0; column < columns; column++) {
-                boolean negative = row % 2 == 1 ^ (row % 4 > 1 && column % 2 == 1);
-                x.set(row, column, negative ? -1 : 1);
+    for (Activations activations : ROUNDED) {
+      try (Arena arena = Arena.ofShared();
+          Kernels kernels = open(1, activations)) {
+        for (WeightFormat format : TestWeights.QUANTISED) {
+          int columns = format.blockElements();
+          for (int[] pair : bytes) {
+            PackedMatrix weights = TestWeights.filled(arena, format, 64, columns, pair[0], pair[1]);
+            for (int rows : new int[] {1, 2, 4, 8, 16}) {
+              Rows x = Rows.allocate(arena, rows, columns);
+              for (int row = 0; row < rows; row++) {
+                for (int column = 0; column < columns; column++) {
+                  boolean negative = row % 2 == 1 ^ (row % 4 > 1 && column % 2 == 1);
+                  x.set(row, column, negative ? -1 : 1);
+                }
               }
-            }
-            Rows out = TestRows.guarded(arena, rows, 64);
-            kernels.matmul(x, weights, MemorySegment.NULL, rows, out);
-            for (int row = 0; row < rows; row++) {
-              float expected = RoundedOracle.dot(weights, 63, TestRows.values(x, row));
-              assertThat(out.get(row, 63))
-                  .as("%s of %d and %d, row %d of %d", format, pair[0], pair[1], row, rows)
-                  .isEqualTo(expected);
+              Rows out = TestRows.guarded(arena, rows, 64);
+              kernels.matmul(x, weights, MemorySegment.NULL, rows, out);
+              for (int row = 0; row < rows; row++) {
+                float expected = dot(activations).of(weights, 63, TestRows.values(x, row));
+                assertThat(out.get(row, 63))
+                    .as("%s of %d and %d, row %d of %d", format, pair[0], pair[1], row, rows)
+                    .isEqualTo(expected);
+              }
             }
           }
         }
@@ -132,21 +141,23 @@ public interface QuantisedContract extends KernelsUnderTest {
   @Test
   default void aBlockThatIsNotFiniteGivesNoNumber() {
     Dice dice = new Dice("infinite activations");
-    try (Arena arena = Arena.ofShared();
-        Kernels kernels = open(2, Activations.INT8)) {
-      for (WeightFormat format : TestWeights.QUANTISED) {
-        int columns = format.blockElements();
-        PackedMatrix weights = TestWeights.matrix(arena, format, 64, columns, 1, dice);
-        for (int rows : new int[] {1, 2, 3, 9, 11, 12, 16, 33}) {
-          Rows x = TestRows.random(arena, rows, columns, dice);
-          for (int row = 0; row < rows; row++) {
-            x.set(row, 5, row % 2 == 0 ? Float.NEGATIVE_INFINITY : Float.NaN);
-          }
-          Rows out = TestRows.guarded(arena, rows, 64);
-          kernels.matmul(x, weights, MemorySegment.NULL, rows, out);
-          for (int row = 0; row < rows; row++) {
-            for (int output = 0; output < 64; output++) {
-              assertThat(out.get(row, output)).as("%s, row %d of %d", format, row, rows).isNaN();
+    for (Activations activations : ROUNDED) {
+      try (Arena arena = Arena.ofShared();
+          Kernels kernels = open(2, activations)) {
+        for (WeightFormat format : TestWeights.QUANTISED) {
+          int columns = format.blockElements();
+          PackedMatrix weights = TestWeights.matrix(arena, format, 64, columns, 1, dice);
+          for (int rows : new int[] {1, 2, 3, 9, 11, 12, 16, 33}) {
+            Rows x = TestRows.random(arena, rows, columns, dice);
+            for (int row = 0; row < rows; row++) {
+              x.set(row, 5, row % 2 == 0 ? Float.NEGATIVE_INFINITY : Float.NaN);
+            }
+            Rows out = TestRows.guarded(arena, rows, 64);
+            kernels.matmul(x, weights, MemorySegment.NULL, rows, out);
+            for (int row = 0; row < rows; row++) {
+              for (int output = 0; output < 64; output++) {
+                assertThat(out.get(row, output)).as("%s, row %d of %d", format, row, rows).isNaN();
+              }
             }
           }
         }
@@ -154,9 +165,92 @@ public interface QuantisedContract extends KernelsUnderTest {
     }
   }
 
+  /** Blocks, and rests of blocks, on either side of the magnitude below which they are zeros. */
+  @Test
+  default void tinyAndHugeBlocksKeepTheirBits() {
+    int[] exponents = {-149, -128, -122, -121, -120, -115, -113, -112, -80, 80, 120};
+    for (Activations activations : ROUNDED) {
+      try (Arena arena = Arena.ofShared();
+          Kernels kernels = open(2, activations)) {
+        for (WeightFormat format : TestWeights.QUANTISED) {
+          Dice dice = new Dice("tiny and huge %s, %s".formatted(activations, format));
+          int columns = 2 * format.blockElements();
+          PackedMatrix weights = TestWeights.matrix(arena, format, 64, columns, 1, dice);
+          Rows x = TestRows.guarded(arena, exponents.length, columns);
+          for (int row = 0; row < exponents.length; row++) {
+            for (int column = 0; column < columns; column++) {
+              x.set(row, column, Math.scalb(dice.normal(), exponents[row]));
+            }
+          }
+          Rows out = TestRows.guarded(arena, exponents.length, 64);
+          kernels.matmul(x, weights, MemorySegment.NULL, exponents.length, out);
+          Rows expected = TestRows.guarded(arena, exponents.length, 64);
+          for (int row = 0; row < exponents.length; row++) {
+            for (int output = 0; output < 64; output++) {
+              float sum = dot(activations).of(weights, output, TestRows.values(x, row));
+              expected.set(row, output, sum);
+            }
+          }
+          assertSameBits(out, expected, exponents.length, dice);
+        }
+      }
+    }
+  }
+
+  /** A part of 8 bits leaves rests of up to 1/254 of the largest number, and so does a second. */
+  @Test
+  default void twoPartsAreNearlyExact() {
+    int rows = 5;
+    int columns = 2048;
+    try (Arena arena = Arena.ofShared();
+        Kernels exact = open(2, Activations.EXACT);
+        Kernels one = open(2, Activations.INT8);
+        Kernels two = open(2, Activations.INT8X2)) {
+      for (WeightFormat format : TestWeights.QUANTISED) {
+        Dice dice = new Dice("accuracy with " + format);
+        PackedMatrix weights = TestWeights.matrix(arena, format, 64, columns, 1, dice);
+        Rows x = Rows.allocate(arena, rows, columns);
+        for (int row = 0; row < rows; row++) {
+          for (int column = 0; column < columns; column++) {
+            x.set(row, column, dice.normal());
+          }
+        }
+        double inOnePart = relativeError(arena, exact, one, x, weights, rows);
+        double inTwoParts = relativeError(arena, exact, two, x, weights, rows);
+        assertThat(inTwoParts).as("%s", dice).isLessThan(1.0 / (127 * 127));
+        assertThat(inOnePart / inTwoParts).as("%s", dice).isGreaterThan(100);
+      }
+    }
+  }
+
+  /** Root mean squares: of the difference, relative to that of the exact products. */
+  private static double relativeError(
+      Arena arena, Kernels exact, Kernels rounding, Rows x, PackedMatrix weights, int rows) {
+    Rows expected = Rows.allocate(arena, rows, weights.rows());
+    Rows actual = Rows.allocate(arena, rows, weights.rows());
+    exact.matmul(x, weights, MemorySegment.NULL, rows, expected);
+    rounding.matmul(x, weights, MemorySegment.NULL, rows, actual);
+    double difference = 0;
+    double magnitude = 0;
+    for (int row = 0; row < rows; row++) {
+      for (int output = 0; output < weights.rows(); output++) {
+        difference += Math.pow((double) actual.get(row, output) - expected.get(row, output), 2);
+        magnitude += Math.pow(expected.get(row, output), 2);
+      }
+    }
+    return Math.sqrt(difference / magnitude);
+  }
+
+  /** The contract of allocation, with rows in two parts. */
+  @Test
+  default void nothingIsAllocatedInACallOfTwoParts() {
+    AllocationContract contract = threads -> open(threads, Activations.INT8X2);
+    contract.nothingIsAllocatedInACall();
+  }
+
   @Test
   default void addsQuantisedExpertsBitForBit() {
-    for (Activations activations : List.of(Activations.INT8, Activations.EXACT)) {
+    for (Activations activations : ALL) {
       for (WeightFormat format : TestWeights.QUANTISED) {
         for (int rows : new int[] {1, 3, 40}) {
           Dice dice = new Dice("%s experts of %s, %d rows".formatted(activations, format, rows));

@@ -190,13 +190,13 @@ final class ExpertJobs implements AutoCloseable {
   }
 
   /** Rows of the tile that a slot lies in; its expert's tiles are full but for the last. */
-  private int tileRows(int active, int tileStart) {
-    return Math.min(products.tileRows(), lists.end(active) - tileStart);
+  private int tileRows(WeightFormat format, int active, int tileStart) {
+    return Math.min(products.tileRows(format), lists.end(active) - tileStart);
   }
 
-  private int tileStart(int active, int slot) {
+  private int tileStart(WeightFormat format, int active, int slot) {
     int start = lists.start(active);
-    return slot - (slot - start) % products.tileRows();
+    return slot - (slot - start) % products.tileRows(format);
   }
 
   /** A piece is the row of one choice. */
@@ -208,7 +208,7 @@ final class ExpertJobs implements AutoCloseable {
     @Override
     public void run(int slot, int worker) {
       int active = lists.activeOf(slot);
-      int tile = tileStart(active, slot);
+      int tile = tileStart(format, active, slot);
       products.quantise(
           format,
           x.data(),
@@ -218,8 +218,9 @@ final class ExpertJobs implements AutoCloseable {
           inputTiles.segment(),
           tile * products.tileRowBytes(format, x.columns()),
           slot - tile,
-          tileRows(active, tile),
-          x.columns());
+          tileRows(format, active, tile),
+          x.columns(),
+          scratch[worker]);
     }
   }
 
@@ -303,7 +304,7 @@ final class ExpertJobs implements AutoCloseable {
         return;
       }
       RowMath.gate(experts.activation(), own.sums(), sums, own.sums(), up, own.sums(), sums, width);
-      int tile = tileStart(active, slot);
+      int tile = tileStart(downFormat, active, slot);
       products.quantise(
           downFormat,
           own.sums(),
@@ -313,8 +314,9 @@ final class ExpertJobs implements AutoCloseable {
           hiddenTiles.segment(),
           tile * products.tileRowBytes(downFormat, experts.width()),
           slot - tile,
-          tileRows(active, tile),
-          experts.width());
+          tileRows(downFormat, active, tile),
+          experts.width(),
+          own);
     }
   }
 

@@ -38,9 +38,10 @@ public interface GroupProducts extends AutoCloseable {
   /**
    * Rows of a full tile.
    *
-   * @return the count
+   * @param format of the weights that the tile will meet
+   * @return the count, a power of two
    */
-  int tileRows();
+  int tileRows(WeightFormat format);
 
   /**
    * Bytes that a row takes in a tile.
@@ -64,6 +65,7 @@ public interface GroupProducts extends AutoCloseable {
    * @param row the row within the tile
    * @param rows rows of this tile
    * @param columns columns of a whole row
+   * @param scratch the worker's; its sums may be what is rounded
    */
   void quantise(
       WeightFormat format,
@@ -75,7 +77,8 @@ public interface GroupProducts extends AutoCloseable {
       long at,
       int row,
       int rows,
-      int columns);
+      int columns,
+      Scratch scratch);
 
   /**
    * Multiplies rows in tiles with some strips: {@code sums[i][r] = x_i w[r]}.

@@ -40,7 +40,7 @@ final class MatmulJob implements WorkerPool.Job, AutoCloseable {
     inTiles = products.usesTiles(weights.format());
     if (inTiles) {
       tiles.reserve(rows * products.tileRowBytes(weights.format(), weights.columns()));
-      pool.run(Math.ceilDiv(rows, products.tileRows()), quantise);
+      pool.run(Math.ceilDiv(rows, products.tileRows(weights.format())), quantise);
     }
     pool.runByRows(Math.ceilDiv(rows, BLOCK_ROWS), weights.groups(), this);
   }
@@ -49,8 +49,9 @@ final class MatmulJob implements WorkerPool.Job, AutoCloseable {
   private final class QuantiseJob implements WorkerPool.Job {
     @Override
     public void run(int tile, int worker) {
-      int first = tile * products.tileRows();
-      int count = Math.min(products.tileRows(), rows - first);
+      int tileRows = products.tileRows(weights.format());
+      int first = tile * tileRows;
+      int count = Math.min(tileRows, rows - first);
       long at = first * products.tileRowBytes(weights.format(), weights.columns());
       for (int i = 0; i < count; i++) {
         products.quantise(
@@ -63,7 +64,8 @@ final class MatmulJob implements WorkerPool.Job, AutoCloseable {
             at,
             i,
             count,
-            weights.columns());
+            weights.columns(),
+            scratch[worker]);
       }
     }
   }

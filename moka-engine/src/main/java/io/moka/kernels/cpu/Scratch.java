@@ -6,8 +6,8 @@ import java.lang.foreign.MemorySegment;
 
 /** What one worker needs beside its arguments; grows with the widest matrix and is then reused. */
 public final class Scratch {
-  /** Rows of sums beyond the last, for a last tile that is not full. */
-  private static final int SPARE_ROWS = 8;
+  /** Rows of sums beyond the last: for a last tile that is not full, or half of all results. */
+  private static final int SPARE_ROWS = GroupProducts.MAX_ROWS / 2;
 
   private final long[] rows = new long[GroupProducts.MAX_ROWS];
   private final float[] partial = new float[PackedMatrix.STRIP_ROWS];
@@ -49,14 +49,14 @@ public final class Scratch {
   /**
    * What a product yields.
    *
-   * @return [128, 64] floats, and eight rows more that a product may use
+   * @return [128, 64] floats, and 64 rows more that a product may use
    */
   public MemorySegment sums() {
     return sums;
   }
 
   /**
-   * Room for weights on their way into registers.
+   * Room for weights on their way into registers, or for a row on its way into a tile.
    *
    * @param bytes how much
    * @return at least as much

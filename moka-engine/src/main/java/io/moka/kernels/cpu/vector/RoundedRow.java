@@ -83,17 +83,30 @@ final class RoundedRow {
     return rows <= PAIR_ROWS ? WHOLE_BYTES : PAIRS;
   }
 
-  /** Rounds 32 floats into the block at {@code to}. */
-  static void round(MemorySegment x, long from, MemorySegment out, long to) {
+  /** The largest magnitude of 32 floats. */
+  private static float largest(MemorySegment x, long from) {
     FloatVector largest = FloatVector.zero(FLOATS);
     for (int i = 0; i < COLUMNS; i += Lanes.COUNT) {
       largest = largest.max(FloatVector.fromMemorySegment(FLOATS, x, from + i * 4L, ORDER).abs());
     }
     // the largest of some numbers is the same in any order, and so is a sum of integers
-    float max = largest.reduceLanes(VectorOperators.MAX);
-    // a block that is not finite has a scale that is no number, whatever its codes are
-    float scale = max / LARGEST + (max - max);
-    float inverse = max >= Activations.LEAST ? LARGEST / max : 0;
+    return largest.reduceLanes(VectorOperators.MAX);
+  }
+
+  /** A block that is not finite has a scale that is no number, whatever its codes are. */
+  private static float scale(float max) {
+    return max / LARGEST + (max - max);
+  }
+
+  private static float inverse(float max) {
+    return max >= Activations.LEAST ? LARGEST / max : 0;
+  }
+
+  /** Rounds 32 floats into the block at {@code to}. */
+  static void round(MemorySegment x, long from, MemorySegment out, long to) {
+    float max = largest(x, from);
+    float scale = scale(max);
+    float inverse = inverse(max);
     int first = 0;
     int second = 0;
     for (int i = 0; i < COLUMNS; i += Lanes.COUNT) {
@@ -115,6 +128,32 @@ final class RoundedRow {
     out.set(JAVA_FLOAT, to + HALF_SUMS + 4, scale * second);
     out.set(JAVA_FLOAT, to + WHOLE_SUM, scale * (first + second));
     out.set(JAVA_INT, to + INTEGER_SUM, first + second);
+  }
+
+  /**
+   * What rounding leaves of a row.
+   *
+   * @param x memory of the row
+   * @param from where it begins, in bytes
+   * @param count columns, whole blocks
+   * @param out takes as many floats: {@code r = fma(-da, a, x)}
+   */
+  static void rest(MemorySegment x, long from, int count, MemorySegment out) {
+    for (int first = 0; first < count; first += COLUMNS) {
+      long block = from + first * 4L;
+      float max = largest(x, block);
+      float inverse = inverse(max);
+      FloatVector negative = FloatVector.broadcast(FLOATS, -scale(max));
+      for (int i = 0; i < COLUMNS; i += Lanes.COUNT) {
+        FloatVector values = FloatVector.fromMemorySegment(FLOATS, x, block + i * 4L, ORDER);
+        values
+            .mul(inverse)
+            .add(FloatMath.ROUNDER)
+            .sub(FloatMath.ROUNDER)
+            .fma(negative, values)
+            .intoMemorySegment(out, first * 4L + i * 4L, ORDER);
+      }
+    }
   }
 
   /** Adds the words of shorts and their sums to a rounded block. */

@@ -34,7 +34,7 @@ public final class VectorProducts implements GroupProducts {
   }
 
   @Override
-  public int tileRows() {
+  public int tileRows(WeightFormat format) {
     return PanelProduct.TILE_ROWS;
   }
 
@@ -54,7 +54,8 @@ public final class VectorProducts implements GroupProducts {
       long at,
       int row,
       int rows,
-      int columns) {
+      int columns,
+      Scratch scratch) {
     if (activations.roundsToBf16(format)) {
       long first = at + row * Bf16Row.bytes(columns) + firstColumn * (long) Float.BYTES;
       Bf16Row.round(x, from, count, tiles, first);

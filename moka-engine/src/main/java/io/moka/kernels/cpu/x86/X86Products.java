@@ -195,7 +195,7 @@ public final class X86Products implements GroupProducts {
   }
 
   @Override
-  public int tileRows() {
+  public int tileRows(WeightFormat format) {
     return GroupCode.MAX_ROWS;
   }
 
@@ -216,10 +216,11 @@ public final class X86Products implements GroupProducts {
       long at,
       int row,
       int rows,
-      int columns) {
+      int columns,
+      Scratch scratch) {
     TileProducts own = tiled.get(format);
     if (own == null) {
-      rest.quantise(format, x, from, firstColumn, count, tiles, at, row, rows, columns);
+      rest.quantise(format, x, from, firstColumn, count, tiles, at, row, rows, columns, scratch);
     } else {
       own.quantise(x, from, firstColumn, count, tiles, at, row, rows);
     }

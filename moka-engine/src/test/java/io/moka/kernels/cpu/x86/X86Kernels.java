@@ -6,6 +6,7 @@ import io.moka.kernels.Activations;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.cpu.CpuKernels;
 import io.moka.kernels.cpu.NodeThreads;
+import io.moka.kernels.cpu.vector.TwoPartProducts;
 import io.moka.kernels.cpu.vector.VectorProducts;
 import io.moka.kernels.cpu.vector.VectorSpans;
 
@@ -24,6 +25,8 @@ public final class X86Kernels {
     assumeTrue(attempt instanceof X86Products.Ready, attempt.toString());
     X86Products products = ((X86Products.Ready) attempt).products();
     return new CpuKernels(
-        NodeThreads.onOneNode(threads), products, products.spans(new VectorSpans(activations)));
+        NodeThreads.onOneNode(threads),
+        TwoPartProducts.around(products, activations),
+        products.spans(new VectorSpans(activations)));
   }
 }

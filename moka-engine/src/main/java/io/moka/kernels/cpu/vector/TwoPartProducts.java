@@ -1,0 +1,150 @@
+package io.moka.kernels.cpu.vector;
+
+import static io.moka.kernels.cpu.Lanes.FLOATS;
+import static io.moka.kernels.cpu.Lanes.ORDER;
+
+import io.moka.kernels.Activations;
+import io.moka.kernels.cpu.GroupProducts;
+import io.moka.kernels.cpu.Lanes;
+import io.moka.kernels.cpu.Scratch;
+import io.moka.weights.PackedMatrix;
+import io.moka.weights.WeightFormat;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * The products of {@link Activations#INT8X2}: a row takes two rows in the tiles of other products,
+ * its first part and its second, so that each weight is read once for both; then their sums are
+ * added. Formats that are not quantised are left to the other products.
+ */
+public final class TwoPartProducts implements GroupProducts {
+  private static final int PARTS = 2;
+
+  /** Rows whose parts the other products take in one call: whole tiles. */
+  private static final int ROWS_AT_ONCE = MAX_ROWS / PARTS;
+
+  private final GroupProducts products;
+  private final Activations activations;
+
+  private TwoPartProducts(GroupProducts products, Activations activations) {
+    this.products = products;
+    this.activations = activations;
+  }
+
+  /**
+   * Products that take rows in two parts where it is asked for.
+   *
+   * @param products of single parts
+   * @param activations which rows are rounded, and how; the same as those of the products
+   * @return the products themselves where no row has two parts
+   */
+  public static GroupProducts around(GroupProducts products, Activations activations) {
+    return activations == Activations.INT8X2
+        ? new TwoPartProducts(products, activations)
+        : products;
+  }
+
+  @Override
+  public String description() {
+    return products.description();
+  }
+
+  @Override
+  public boolean usesTiles(WeightFormat format) {
+    return products.usesTiles(format);
+  }
+
+  private int parts(WeightFormat format) {
+    return activations.inTwoParts(format) ? PARTS : 1;
+  }
+
+  @Override
+  public int tileRows(WeightFormat format) {
+    return products.tileRows(format) / parts(format);
+  }
+
+  @Override
+  public long tileRowBytes(WeightFormat format, int columns) {
+    return products.tileRowBytes(format, columns) * parts(format);
+  }
+
+  @Override
+  public void quantise(
+      WeightFormat format,
+      MemorySegment x,
+      long from,
+      int firstColumn,
+      int count,
+      MemorySegment tiles,
+      long at,
+      int row,
+      int rows,
+      int columns,
+      Scratch scratch) {
+    int parts = parts(format);
+    int first = row * parts;
+    int all = rows * parts;
+    products.quantise(format, x, from, firstColumn, count, tiles, at, first, all, columns, scratch);
+    if (parts == PARTS) {
+      MemorySegment rest = scratch.panel(count * (long) Float.BYTES);
+      RoundedRow.rest(x, from, count, rest);
+      products.quantise(
+          format, rest, 0, firstColumn, count, tiles, at, first + 1, all, columns, scratch);
+    }
+  }
+
+  @Override
+  public void multiplyTiles(
+      PackedMatrix weights,
+      long strip,
+      int strips,
+      MemorySegment tiles,
+      long at,
+      int count,
+      Scratch scratch) {
+    if (parts(weights.format()) < PARTS) {
+      products.multiplyTiles(weights, strip, strips, tiles, at, count, scratch);
+      return;
+    }
+    MemorySegment sums = scratch.sums();
+    int more = count - ROWS_AT_ONCE;
+    if (more > 0) {
+      // first, and their results aside, since each call begins with the first row of sums
+      long rowBytes = tileRowBytes(weights.format(), weights.columns());
+      long second = at + ROWS_AT_ONCE * rowBytes;
+      products.multiplyTiles(weights, strip, strips, tiles, second, more * PARTS, scratch);
+      addPairs(sums, MAX_ROWS * SUM_BYTES, more);
+    }
+    int rows = Math.min(count, ROWS_AT_ONCE);
+    products.multiplyTiles(weights, strip, strips, tiles, at, rows * PARTS, scratch);
+    addPairs(sums, 0, rows);
+    if (more > 0) {
+      long from = MAX_ROWS * SUM_BYTES;
+      MemorySegment.copy(sums, from, sums, ROWS_AT_ONCE * SUM_BYTES, more * SUM_BYTES);
+    }
+  }
+
+  /** Adds sums of two parts each, from the first row of sums on: row i = row 2i + row 2i+1. */
+  private static void addPairs(MemorySegment sums, long to, int rows) {
+    for (int row = 0; row < rows; row++) {
+      long first = row * PARTS * SUM_BYTES;
+      for (long i = 0; i < SUM_BYTES; i += Lanes.BYTES) {
+        FloatVector.fromMemorySegment(FLOATS, sums, first + i, ORDER)
+            .add(FloatVector.fromMemorySegment(FLOATS, sums, first + SUM_BYTES + i, ORDER))
+            .intoMemorySegment(sums, to + i, ORDER);
+      }
+      to += SUM_BYTES;
+    }
+  }
+
+  @Override
+  public void multiplyRows(
+      PackedMatrix weights, long strip, int strips, MemorySegment x, int count, Scratch scratch) {
+    products.multiplyRows(weights, strip, strips, x, count, scratch);
+  }
+
+  @Override
+  public void close() {
+    products.close();
+  }
+}
