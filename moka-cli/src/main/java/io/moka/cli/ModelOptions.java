@@ -108,9 +108,10 @@ final class ModelOptions {
       defaultValue = "auto",
       description =
           "How precisely products take their inputs: exact (float32), int8 (for quantised weights:"
-              + " 8 bits with a scale for 32), bf16 (for BF16 weights: rounded to bf16, faster with"
-              + " AVX-512 BF16; for quantised ones as int8; with --kv bf16 for attention, too), or"
-              + " auto: int8 for quantised weights, exact for others. Default: ${DEFAULT-VALUE}."
+              + " 8 bits with a scale for 32), int8x2 (for quantised weights: twice 8 bits, nearly"
+              + " exact), bf16 (for BF16 weights: rounded to bf16, faster with AVX-512 BF16; for"
+              + " quantised ones as int8; with --kv bf16 for attention, too), or auto: int8 for"
+              + " quantised weights, exact for others. Default: ${DEFAULT-VALUE}."
               + " [MOKA_ACTIVATIONS]")
   private Activations activations = Activations.AUTO;
 

@@ -113,7 +113,8 @@ final class Compare implements Callable<Integer> {
   @Option(
       names = "--activations",
       defaultValue = "auto",
-      description = "Moka's inputs of products: exact, int8 or bf16. Default: ${DEFAULT-VALUE}.")
+      description =
+          "Moka's inputs of products: exact, int8, int8x2 or bf16. Default: ${DEFAULT-VALUE}.")
   private Activations activations = Activations.AUTO;
 
   @Option(
@@ -263,14 +264,24 @@ final class Compare implements Callable<Integer> {
   }
 
   private Contender moka() {
-    String exact = "float32";
     return new Contender(
         Contender.MOKA,
         engineCommand("moka", kernels.name(), activations.name(), kv.name()),
         false,
-        activations.quantises(WeightFormat.Q8_0) ? "int8" : exact,
-        activations.roundsToBf16(WeightFormat.BF16) ? "bf16" : exact,
+        precision(WeightFormat.Q8_0),
+        precision(WeightFormat.BF16),
         kv.name().toLowerCase(Locale.ROOT));
+  }
+
+  /** How Moka takes the inputs of products with weights of a format. */
+  private String precision(WeightFormat format) {
+    if (activations.inTwoParts(format)) {
+      return "int8x2";
+    }
+    if (activations.quantises(format)) {
+      return "int8";
+    }
+    return activations.roundsToBf16(format) ? "bf16" : "float32";
   }
 
   private List<String> engineCommand(String... arguments) {
