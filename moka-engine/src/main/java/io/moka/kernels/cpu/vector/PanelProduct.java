@@ -201,13 +201,16 @@ final class PanelProduct {
       int s1,
       int out0,
       int out1) {
-    if (count > 4 && StripProduct.MANY_REGISTERS) {
+    if (count > 6 && StripProduct.MANY_REGISTERS) {
       tile8x2(scratch, w0, w1, columns, codes, steps, s0, s1, out0, out1);
       return;
     }
-    tile4x2(scratch, w0, w1, columns, codes, INTEGERS_AT);
-    if (count > 4) {
-      tile4x2(scratch, w0, w1, columns, codes + 4 * ROW, INTEGERS_AT + 4 * SUMS);
+    for (int row = 0; row < count; row += 4) {
+      if (count > row + 2) {
+        tile4x2(scratch, w0, w1, columns, codes + row * ROW, INTEGERS_AT + row * SUMS);
+      } else {
+        tile2x2(scratch, w0, w1, columns, codes + row * ROW, INTEGERS_AT + row * SUMS);
+      }
     }
     fold(scratch, s0, s1, steps, out0, out1, count);
   }
@@ -417,5 +420,29 @@ final class PanelProduct {
     sum21.intoArray(scratch, to + 2 * SUMS + Lanes.COUNT);
     sum30.intoArray(scratch, to + 3 * SUMS);
     sum31.intoArray(scratch, to + 3 * SUMS + Lanes.COUNT);
+  }
+
+  /** 2 rows by 2 vectors of a sub-block. */
+  private static void tile2x2(float[] scratch, int w0, int w1, int columns, int x, int to) {
+    FloatVector sum00 = FloatVector.zero(FLOATS);
+    FloatVector sum01 = FloatVector.zero(FLOATS);
+    FloatVector sum10 = FloatVector.zero(FLOATS);
+    FloatVector sum11 = FloatVector.zero(FLOATS);
+    for (int column = 0; column < columns; column++) {
+      int at = column * COLUMN;
+      int value = x + column;
+      FloatVector code0 = FloatVector.fromArray(FLOATS, scratch, w0 + at);
+      FloatVector code1 = FloatVector.fromArray(FLOATS, scratch, w1 + at);
+      FloatVector value0 = FloatVector.broadcast(FLOATS, scratch[value]);
+      sum00 = code0.fma(value0, sum00);
+      sum01 = code1.fma(value0, sum01);
+      FloatVector value1 = FloatVector.broadcast(FLOATS, scratch[value + 1 * ROW]);
+      sum10 = code0.fma(value1, sum10);
+      sum11 = code1.fma(value1, sum11);
+    }
+    sum00.intoArray(scratch, to + 0 * SUMS);
+    sum01.intoArray(scratch, to + 0 * SUMS + Lanes.COUNT);
+    sum10.intoArray(scratch, to + 1 * SUMS);
+    sum11.intoArray(scratch, to + 1 * SUMS + Lanes.COUNT);
   }
 }
