@@ -199,6 +199,12 @@ final class ExpertJobs implements AutoCloseable {
     return slot - (slot - start) % products.tileRows(format);
   }
 
+  /** Groups of an expert that are multiplied in one call: several where it has one row. */
+  private int groupsAtOnce(int active, WeightFormat format) {
+    boolean oneRow = lists.end(active) - lists.start(active) == 1;
+    return oneRow ? products.groupsOfRow(format) : 1;
+  }
+
   /** A piece is the row of one choice. */
   private final class QuantiseJob implements WorkerPool.Job {
     Rows x;
@@ -248,8 +254,11 @@ final class ExpertJobs implements AutoCloseable {
     }
   }
 
-  /** A piece is one group of one expert: 32 columns of hidden for all of the expert's rows. */
-  private final class GateUpJob implements WorkerPool.Job {
+  /**
+   * A piece is one group of one expert: 32 columns of hidden for all of the expert's rows. Pieces
+   * of an expert with one row are multiplied together.
+   */
+  private final class GateUpJob implements WorkerPool.RunJob {
     Rows x;
     ExpertWeights experts;
     List<JoinedMatrix> matrices;
@@ -260,7 +269,15 @@ final class ExpertJobs implements AutoCloseable {
     int groups;
 
     @Override
-    public void run(int piece, int worker) {
+    public void run(int first, int count, int worker) {
+      int active = firstActive + first / groups;
+      int most = groupsAtOnce(active, gateUpFormat(experts.gateUp()));
+      for (int done = 0; done < count; done += most) {
+        multiply(first + done, Math.min(most, count - done), worker);
+      }
+    }
+
+    private void multiply(int piece, int run, int worker) {
       int index = piece / groups;
       int active = firstActive + index;
       int group = piece % groups;
@@ -274,7 +291,7 @@ final class ExpertJobs implements AutoCloseable {
           products.multiplyTiles(
               packed,
               strip,
-              PackedMatrix.GROUP_STRIPS,
+              run * PackedMatrix.GROUP_STRIPS,
               inputTiles.segment(),
               (oneInput ? 0 : slot) * products.tileRowBytes(packed.format(), packed.columns()),
               count,
@@ -283,10 +300,15 @@ final class ExpertJobs implements AutoCloseable {
           for (int i = 0; i < count; i++) {
             own.rows()[i] = x.offsetBytes(lists.row(slot + i));
           }
-          products.multiplyRows(packed, strip, PackedMatrix.GROUP_STRIPS, x.data(), count, own);
+          products.multiplyRows(
+              packed, strip, run * PackedMatrix.GROUP_STRIPS, x.data(), count, own);
         }
         for (int i = 0; i < count; i++) {
           gate(active, slot + i, i * GroupProducts.SUM_BYTES, group, own);
+        }
+        // one row's sums with the groups that follow
+        for (int i = 1; i < run; i++) {
+          gate(active, slot, i * GroupProducts.SUM_BYTES, group + i, own);
         }
         slot += count;
       }
@@ -321,7 +343,7 @@ final class ExpertJobs implements AutoCloseable {
   }
 
   /** A piece is one group of one expert. */
-  private final class GroupedJob implements WorkerPool.Job {
+  private final class GroupedJob implements WorkerPool.RunJob {
     Rows x;
     boolean perChoice;
     boolean inTiles;
@@ -331,12 +353,20 @@ final class ExpertJobs implements AutoCloseable {
     Rows out;
 
     @Override
-    public void run(int piece, int worker) {
+    public void run(int first, int count, int worker) {
+      int active = first / groups;
+      int most = groupsAtOnce(active, weights.getFirst().format());
+      for (int done = 0; done < count; done += most) {
+        multiply(first + done, Math.min(most, count - done), worker);
+      }
+    }
+
+    private void multiply(int piece, int run, int worker) {
       int active = piece / groups;
       int group = piece % groups;
       PackedMatrix matrix = weights.get(lists.active(active));
       int column = group * PackedMatrix.GROUP_ROWS;
-      int width = Math.min(PackedMatrix.GROUP_ROWS, matrix.rows() - column);
+      int width = Math.min(run * PackedMatrix.GROUP_ROWS, matrix.rows() - column);
       int strips = Math.ceilDiv(width, PackedMatrix.STRIP_ROWS);
       long strip = group * PackedMatrix.GROUP_STRIPS * matrix.stripBytes();
       Scratch own = scratch[worker];

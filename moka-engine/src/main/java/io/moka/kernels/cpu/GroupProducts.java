@@ -81,11 +81,22 @@ public interface GroupProducts extends AutoCloseable {
       Scratch scratch);
 
   /**
+   * Groups that one row is multiplied with in one call at most.
+   *
+   * @param format of the weights
+   * @return from 1 to {@link #MAX_ROWS}
+   */
+  default int groupsOfRow(WeightFormat format) {
+    return 1;
+  }
+
+  /**
    * Multiplies rows in tiles with some strips: {@code sums[i][r] = x_i w[r]}.
    *
    * @param weights the matrix
    * @param strip where the first strip begins in its memory, in bytes
-   * @param strips 1 to 4
+   * @param strips 1 to 4; of one row those of {@link #groupsOfRow} groups, whose sums follow each
+   *     other
    * @param tiles memory of the tiles
    * @param at where the first tile begins, in bytes
    * @param count rows, at most {@link #MAX_ROWS}
@@ -106,7 +117,8 @@ public interface GroupProducts extends AutoCloseable {
    *
    * @param weights the matrix
    * @param strip where the first strip begins in its memory, in bytes
-   * @param strips 1 to 4
+   * @param strips 1 to 4; of one row those of {@link #groupsOfRow} groups, whose sums follow each
+   *     other
    * @param x memory of the rows
    * @param count rows, at most {@link #MAX_ROWS}
    * @param scratch the worker's; says where each row begins, and its sums are the result

@@ -5,7 +5,7 @@ import io.moka.weights.PackedMatrix;
 import java.lang.foreign.MemorySegment;
 
 /** out = x W^T + bias; a piece is one group of 64 outputs for up to 128 rows. */
-final class MatmulJob implements WorkerPool.Job, AutoCloseable {
+final class MatmulJob implements WorkerPool.RunJob, AutoCloseable {
   /**
    * A block of 128 rows of 2,048 floats is a megabyte: it stays in the second-level cache while
    * groups pass.
@@ -71,12 +71,20 @@ final class MatmulJob implements WorkerPool.Job, AutoCloseable {
   }
 
   @Override
-  public void run(int piece, int worker) {
+  public void run(int first, int count, int worker) {
+    int most = rows == 1 ? products.groupsOfRow(weights.format()) : 1;
+    for (int done = 0; done < count; done += most) {
+      multiply(first + done, Math.min(most, count - done), worker);
+    }
+  }
+
+  /** One group for a block of rows, or several for one row. */
+  private void multiply(int piece, int groups, int worker) {
     int group = piece % weights.groups();
     int first = piece / weights.groups() * BLOCK_ROWS;
     int count = Math.min(rows - first, BLOCK_ROWS);
     int column = group * PackedMatrix.GROUP_ROWS;
-    int width = Math.min(PackedMatrix.GROUP_ROWS, weights.rows() - column);
+    int width = Math.min(groups * PackedMatrix.GROUP_ROWS, weights.rows() - column);
     int strips = Math.ceilDiv(width, PackedMatrix.STRIP_ROWS);
     long strip = group * PackedMatrix.GROUP_STRIPS * weights.stripBytes();
     Scratch own = scratch[worker];

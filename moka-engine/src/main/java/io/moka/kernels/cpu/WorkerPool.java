@@ -28,6 +28,23 @@ public final class WorkerPool implements AutoCloseable {
     void run(int piece, int worker);
   }
 
+  /** A job that does pieces together where they follow each other. */
+  public interface RunJob extends Job {
+    /**
+     * Does some pieces; those of {@link #runByRows} are of one matrix.
+     *
+     * @param first the first of them
+     * @param count how many
+     * @param worker who
+     */
+    void run(int first, int count, int worker);
+
+    @Override
+    default void run(int piece, int worker) {
+      run(piece, 1, worker);
+    }
+  }
+
   /** About 100 microseconds of pauses. */
   private static final int SPINS_BEFORE_PARKING = 3_000;
 
@@ -99,7 +116,7 @@ public final class WorkerPool implements AutoCloseable {
    * @param newJob what to run
    */
   public void run(int count, Job newJob) {
-    if (runsAlone(count, newJob)) {
+    if (runsAlone(1, count, newJob)) {
       return;
     }
     begin(newJob);
@@ -120,14 +137,15 @@ public final class WorkerPool implements AutoCloseable {
    */
   public void runByRows(int matrices, int groups, Job newJob) {
     int count = matrices * groups;
-    if (shares.length == 1) {
-      run(count, newJob);
-      return;
-    }
-    if (runsAlone(count, newJob)) {
+    if (runsAlone(matrices, groups, newJob)) {
       return;
     }
     begin(newJob);
+    if (shares.length == 1) {
+      shares[0].offer(number, matrices, groups, 0, groups, threads());
+      finish(count, 0);
+      return;
+    }
     RowPlacement rows = threads.rows();
     for (int i = 0; i < shares.length; i++) {
       int first = rows.firstGroup(i, groups);
@@ -137,11 +155,17 @@ public final class WorkerPool implements AutoCloseable {
     finish(count, threads.currentNode());
   }
 
-  private boolean runsAlone(int count, Job newJob) {
-    if (count > 1 && workers.length > 0) {
+  private boolean runsAlone(int matrices, int groups, Job newJob) {
+    if (matrices * groups > 1 && workers.length > 0) {
       return false;
     }
-    for (int piece = 0; piece < count; piece++) {
+    if (newJob instanceof RunJob runs) {
+      for (int matrix = 0; matrix < matrices; matrix++) {
+        runs.run(matrix * groups, groups, 0);
+      }
+      return true;
+    }
+    for (int piece = 0; piece < matrices * groups; piece++) {
       newJob.run(piece, 0);
     }
     return true;
@@ -203,9 +227,7 @@ public final class WorkerPool implements AutoCloseable {
       // its ticket
       if (share.take(taken, count)) {
         any = true;
-        for (int i = 0; i < count; i++) {
-          runPiece(share.piece(next + i), worker);
-        }
+        runPieces(share, next, count, worker);
         // once a run: threads that count every piece wait for each other's writes
         completed.addAndGet(count);
       }
@@ -223,11 +245,29 @@ public final class WorkerPool implements AutoCloseable {
     return false;
   }
 
-  private void runPiece(int piece, int worker) {
-    try {
-      job.run(piece, worker);
-    } catch (Throwable e) {
-      failure = e;
+  private void runPieces(Share share, int first, int count, int worker) {
+    if (job instanceof RunJob runs) {
+      runMatrices(runs, share, first, count, worker);
+      return;
+    }
+    for (int i = 0; i < count; i++) {
+      try {
+        job.run(share.piece(first + i), worker);
+      } catch (Throwable e) {
+        failure = e;
+      }
+    }
+  }
+
+  private void runMatrices(RunJob runs, Share share, int first, int count, int worker) {
+    for (int done = 0; done < count; ) {
+      int run = Math.min(count - done, share.restOfMatrix(first + done));
+      try {
+        runs.run(share.piece(first + done), run, worker);
+      } catch (Throwable e) {
+        failure = e;
+      }
+      done += run;
     }
   }
 
@@ -280,6 +320,11 @@ public final class WorkerPool implements AutoCloseable {
       this.firstGroup = firstGroup;
       this.ownGroups = ownGroups;
       this.threads = threads;
+    }
+
+    /** Pieces from one on that are of its matrix. */
+    int restOfMatrix(int index) {
+      return ownGroups - index % ownGroups;
     }
 
     /** The pieces in ascending order. */

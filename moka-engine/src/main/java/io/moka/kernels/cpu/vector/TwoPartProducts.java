@@ -94,6 +94,11 @@ public final class TwoPartProducts implements GroupProducts {
   }
 
   @Override
+  public int groupsOfRow(WeightFormat format) {
+    return activations.inTwoParts(format) ? 1 : products.groupsOfRow(format);
+  }
+
+  @Override
   public void multiplyTiles(
       PackedMatrix weights,
       long strip,

@@ -35,13 +35,19 @@ record AmxBf16Products(AmxBf16Functions functions) implements TileProducts {
 
   @Override
   public void multiply(
-      PackedMatrix weights, long group, MemorySegment tiles, long at, int count, Scratch scratch) {
+      PackedMatrix weights,
+      long group,
+      int groups,
+      MemorySegment tiles,
+      long at,
+      int count,
+      Scratch scratch) {
     AmxBf16Calls.product(
         functions,
         weights.data(),
         group,
         weights.columns(),
-        TileProducts.nextGroup(weights, group),
+        TileProducts.nextGroup(weights, group, groups),
         tiles,
         at,
         count,

@@ -32,7 +32,13 @@ record Bf16Products(Bf16Functions functions) implements TileProducts {
 
   @Override
   public void multiply(
-      PackedMatrix weights, long group, MemorySegment tiles, long at, int count, Scratch scratch) {
+      PackedMatrix weights,
+      long group,
+      int groups,
+      MemorySegment tiles,
+      long at,
+      int count,
+      Scratch scratch) {
     int columns = weights.columns();
     int panels = Math.ceilDiv(count, GroupCode.MAX_ROWS);
     for (int panel = 0; panel < panels; panel++) {
@@ -42,7 +48,7 @@ record Bf16Products(Bf16Functions functions) implements TileProducts {
           weights.data(),
           group,
           columns,
-          TileProducts.nextGroup(weights, group),
+          TileProducts.nextGroup(weights, group, groups),
           panel,
           panels,
           tiles,

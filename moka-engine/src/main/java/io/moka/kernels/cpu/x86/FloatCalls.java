@@ -13,7 +13,8 @@ final class FloatCalls {
   private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
   private static final MethodHandle PRODUCT =
       Linker.nativeLinker()
-          .downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD, WORD, WORD, WORD));
+          .downcallHandle(
+              FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD, WORD, WORD, WORD, WORD));
 
   /** Bytes that a call needs for its table. */
   static final long TABLE_BYTES = FloatGroupCode.MOST_ROWS * 8L;
@@ -21,12 +22,13 @@ final class FloatCalls {
   private FloatCalls() {}
 
   /**
-   * Multiplies a few rows of floats with a group of 64 rows of weights. Columns are read in pairs:
-   * where their number is odd, one float after each row is read.
+   * Multiplies a few rows of floats with a group of 64 rows of weights, or one row with several.
+   * Columns are read in pairs: where their number is odd, one float after each row is read.
    *
    * @param functions of the format of the weights
    * @param weights packed weights
    * @param group where the group begins, in bytes
+   * @param groups how many follow each other; with more than one row 1
    * @param columns of the weights
    * @param next address of the group that this thread will read next, for the prefetch; need not be
    *     mapped
@@ -34,7 +36,7 @@ final class FloatCalls {
    * @param offsets where each row begins in x, in bytes
    * @param first which of the offsets belongs to the first row
    * @param rows how many, from 1 to {@link FloatFunctions#mostRows}
-   * @param out takes 64 sums for each row
+   * @param out takes 64 sums for each row, or group
    * @param to where the sums begin, in bytes
    * @param table memory of this thread, {@link #TABLE_BYTES}
    */
@@ -42,6 +44,7 @@ final class FloatCalls {
       FloatFunctions functions,
       MemorySegment weights,
       long group,
+      int groups,
       int columns,
       long next,
       MemorySegment x,
@@ -57,11 +60,15 @@ final class FloatCalls {
     if (rows < 1 || rows > functions.mostRows()) {
       throw new IllegalArgumentException(rows + " rows; a call takes 1 to " + functions.mostRows());
     }
+    if (groups < 1 || groups > 1 && rows > 1) {
+      throw new IllegalArgumentException(rows + " rows with " + groups + " groups");
+    }
     long stripBytes = PackedMatrix.stripBytes(functions.format(), columns);
     int pairBytes = PackedMatrix.pairBytes(functions.format());
     long pairs = (columns + 1L) / 2;
-    long strips = Int8Calls.address(weights, group, PackedMatrix.GROUP_STRIPS * stripBytes);
-    long sums = Int8Calls.address(Int8Calls.writable(out), to, rows * Int8Calls.SUM_BYTES);
+    long groupBytes = PackedMatrix.GROUP_STRIPS * stripBytes;
+    long strips = Int8Calls.address(weights, group, groups * groupBytes);
+    long sums = Int8Calls.address(Int8Calls.writable(out), to, groups * rows * Int8Calls.SUM_BYTES);
     long input = Int8Calls.address(x, 0, x.byteSize());
     long starts = Int8Calls.address(table, 0, TABLE_BYTES);
     for (int i = 0; i < rows; i++) {
@@ -69,10 +76,20 @@ final class FloatCalls {
       Objects.checkFromIndexSize(offset, pairs * 2 * Float.BYTES, x.byteSize());
       table.set(WORD, 8L * i, offset);
     }
-    long ahead = next - strips + (functions.blocksAhead()[rows - 1] - pairs) * pairBytes;
+    // within the run the next group lies as far from each as the next of all from the last
+    long last = strips + (groups - 1) * groupBytes;
+    long ahead = next - last + (functions.blocksAhead()[rows - 1] - pairs) * pairBytes;
     try {
       PRODUCT.invokeExact(
-          functions.product(rows), strips, stripBytes, input, ahead, pairs, sums, starts);
+          functions.product(rows),
+          strips,
+          stripBytes,
+          input,
+          ahead,
+          pairs,
+          sums,
+          starts,
+          (long) groups);
     } catch (Throwable e) {
       throw Int8Calls.unchecked(e);
     }

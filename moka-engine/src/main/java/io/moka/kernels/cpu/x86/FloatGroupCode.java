@@ -3,11 +3,12 @@ package io.moka.kernels.cpu.x86;
 import io.moka.kernels.cpu.x86.Assembler.Alu;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.WeightFormat;
+import java.util.Optional;
 
 /**
  * The product of a few rows of floats with float weights, in AVX-512 or AVX2: {@code sum = fma(w,
  * x, sum)} over ascending columns. A block is a pair of columns. The input is the memory of the
- * rows; a seventh argument is a table of i64, where each row begins in it.
+ * rows; a seventh argument is a table of i64, where each row begins in it, an eighth the groups.
  *
  * <pre>
  * for each half of the pair
@@ -60,6 +61,11 @@ final class FloatGroupCode extends GroupCode {
   static void emit(
       Assembler assembler, WeightFormat format, int rows, int bits, ReadPattern pattern) {
     new FloatGroupCode(assembler, format, rows, bits, pattern).function();
+  }
+
+  @Override
+  Optional<Mem> groups() {
+    return rows == 1 ? Optional.of(stackArgument(1)) : Optional.empty();
   }
 
   @Override

@@ -4,6 +4,7 @@ import io.moka.kernels.cpu.x86.Assembler.Alu;
 import io.moka.kernels.cpu.x86.Assembler.Condition;
 import io.moka.kernels.cpu.x86.Assembler.Label;
 import io.moka.weights.PackedMatrix;
+import java.util.Optional;
 
 /**
  * What the products of 1 to 16 rows with a group of 64 rows of packed weights have in common; a
@@ -16,6 +17,8 @@ import io.moka.weights.PackedMatrix;
  *   next        bytes from where the last blocks are read to what should be prefetched then
  *   blocks      blocks of a strip
  *   out         for each row 64 floats, row after row
+ *   ...         more of the subclass
+ *   groups      where one row is multiplied with several groups that follow each other
  *
  * for each pass over 4, 2 or 1 strips            as many as there are registers for sums
  *   sums = 0
@@ -99,6 +102,14 @@ abstract class GroupCode {
     return Integer.highestOneBit(Math.min(STRIPS, mostSums / sumsOfStrip));
   }
 
+  /**
+   * The argument that says how many groups follow each other, where one does; their sums do, too,
+   * so that there can be one row only.
+   */
+  Optional<Mem> groups() {
+    return Optional.empty();
+  }
+
   /** Before all passes: constants in registers. */
   abstract void prepare();
 
@@ -144,7 +155,7 @@ abstract class GroupCode {
     assembler.store(BLOCKS_SLOT, Gp.R8);
     assembler.store(OUT_SLOT, Gp.R9);
     prepare();
-    if (strips == STRIPS) {
+    if (strips == STRIPS && groups().isEmpty()) {
       pass();
     } else {
       passes();
@@ -153,7 +164,15 @@ abstract class GroupCode {
   }
 
   private void passes() {
-    assembler.move32(TEMPORARY, STRIPS / strips);
+    int passesOfGroup = STRIPS / strips;
+    if (groups().isEmpty()) {
+      assembler.move32(TEMPORARY, passesOfGroup);
+    } else {
+      assembler.load(TEMPORARY, groups().get());
+      if (passesOfGroup > 1) {
+        assembler.shiftLeft(TEMPORARY, Integer.numberOfTrailingZeros(passesOfGroup));
+      }
+    }
     assembler.store(PASSES_SLOT, TEMPORARY);
     Label next = assembler.here();
     pass();

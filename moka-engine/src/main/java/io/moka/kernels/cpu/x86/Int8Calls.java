@@ -23,7 +23,7 @@ final class Int8Calls {
 
   private static final MethodHandle PRODUCT =
       Linker.nativeLinker()
-          .downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD, WORD, WORD));
+          .downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD, WORD, WORD, WORD));
 
   /** Bytes of the sums of one row. */
   static final long SUM_BYTES = PackedMatrix.GROUP_ROWS * (long) Float.BYTES;
@@ -137,6 +137,54 @@ final class Int8Calls {
       int rows,
       MemorySegment out,
       long to) {
+    product(functions, weights, group, 1, columns, next, panel, at, rows, out, to);
+  }
+
+  /**
+   * Multiplies one quantised row with groups of 64 rows of weights that follow each other: a call
+   * costs as much as reading some kilobytes, during which memory waits.
+   *
+   * @param functions of the layout of the weights; they take several groups
+   * @param weights packed weights
+   * @param group where the first group begins, in bytes
+   * @param groups how many, at least 1
+   * @param columns of the weights, whole blocks
+   * @param next address of the group that this thread will read next, for the prefetch; need not be
+   *     mapped
+   * @param panel memory of the row
+   * @param at where the row begins, in bytes
+   * @param out takes 64 sums for each group
+   * @param to where the sums begin, in bytes
+   */
+  static void rowProduct(
+      Int8Functions functions,
+      MemorySegment weights,
+      long group,
+      int groups,
+      int columns,
+      long next,
+      MemorySegment panel,
+      long at,
+      MemorySegment out,
+      long to) {
+    if (groups < 1 || groups > 1 && !functions.rowTakesGroups()) {
+      throw new IllegalArgumentException(groups + " groups");
+    }
+    product(functions, weights, group, groups, columns, next, panel, at, 1, out, to);
+  }
+
+  private static void product(
+      Int8Functions functions,
+      MemorySegment weights,
+      long group,
+      int groups,
+      int columns,
+      long next,
+      MemorySegment panel,
+      long at,
+      int rows,
+      MemorySegment out,
+      long to) {
     TileLayout layout = functions.layout();
     int blockColumns = layout.blockTiles() * TileLayout.TILE_COLUMNS;
     if (columns < blockColumns || columns % blockColumns != 0) {
@@ -148,13 +196,16 @@ final class Int8Calls {
     }
     long stripBytes = layout.stripBytes(columns);
     long blocks = columns / blockColumns;
-    long strips = address(weights, group, PackedMatrix.GROUP_STRIPS * stripBytes);
+    long groupBytes = PackedMatrix.GROUP_STRIPS * stripBytes;
+    long strips = address(weights, group, groups * groupBytes);
     long records = address(panel, at, functions.rec().panelBytes(columns, rows));
-    long sums = address(writable(out), to, rows * SUM_BYTES);
-    long ahead = next - strips + (functions.blocksAhead()[rows - 1] - blocks) * layout.blockBytes();
+    long sums = address(writable(out), to, groups * rows * SUM_BYTES);
+    // within the run the next group lies as far from each as the next of all from the last
+    long last = strips + (groups - 1) * groupBytes;
+    long ahead = next - last + (functions.blocksAhead()[rows - 1] - blocks) * layout.blockBytes();
     try {
       PRODUCT.invokeExact(
-          functions.product(rows), strips, stripBytes, records, ahead, blocks, sums);
+          functions.product(rows), strips, stripBytes, records, ahead, blocks, sums, (long) groups);
     } catch (Throwable e) {
       throw unchecked(e);
     }

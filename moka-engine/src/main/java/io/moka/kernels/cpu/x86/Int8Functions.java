@@ -15,6 +15,7 @@ import java.lang.foreign.MemorySegment;
  * @param quantise from floats into a panel
  * @param copy from a row alone into a panel
  * @param products for each number of rows
+ * @param rowTakesGroups whether that of one row takes several groups
  */
 record Int8Functions(
     TileLayout layout,
@@ -23,7 +24,8 @@ record Int8Functions(
     CodeMemory memory,
     MemorySegment quantise,
     MemorySegment copy,
-    MemorySegment[] products)
+    MemorySegment[] products,
+    boolean rowTakesGroups)
     implements AutoCloseable {
   /** Writes and loads the functions for a layout, if this processor can run them. */
   static Availability<Int8Functions> load(TileLayout layout, CpuFeatures features) {
@@ -63,7 +65,8 @@ record Int8Functions(
                   memory,
                   memory.entry(0),
                   memory.entry(copy),
-                  memory.entries(products)));
+                  memory.entries(products),
+                  wide));
     };
   }
 

@@ -23,6 +23,11 @@ record Int8Products(Int8Functions few, Optional<AmxInt8Functions> many) implemen
   }
 
   @Override
+  public int groupsOfRow() {
+    return few.rowTakesGroups() ? GroupProducts.MAX_ROWS : 1;
+  }
+
+  @Override
   public boolean usesAmx() {
     return many.isPresent();
   }
@@ -44,15 +49,25 @@ record Int8Products(Int8Functions few, Optional<AmxInt8Functions> many) implemen
 
   @Override
   public void multiply(
-      PackedMatrix weights, long group, MemorySegment tiles, long at, int count, Scratch scratch) {
+      PackedMatrix weights,
+      long group,
+      int groups,
+      MemorySegment tiles,
+      long at,
+      int count,
+      Scratch scratch) {
     int columns = weights.columns();
-    long next = TileProducts.nextGroup(weights, group);
+    long next = TileProducts.nextGroup(weights, group, groups);
     MemorySegment sums = scratch.sums();
     if (count >= MANY_ROWS && many.isPresent()) {
       AmxInt8Functions own = many.get();
       MemorySegment chunk = scratch.panel(AmxInt8Calls.chunkBytes(own));
       AmxInt8Calls.product(
           own, weights.data(), group, columns, next, tiles, at, count, sums, 0, chunk);
+      return;
+    }
+    if (groups > 1) {
+      Int8Calls.rowProduct(few, weights.data(), group, groups, columns, next, tiles, at, sums, 0);
       return;
     }
     for (int first = 0; first < count; first += GroupCode.MAX_ROWS) {

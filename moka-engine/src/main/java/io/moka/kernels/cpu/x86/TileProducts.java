@@ -26,15 +26,28 @@ interface TileProducts extends AutoCloseable {
       int row,
       int rows);
 
-  /** Multiplies rows in tiles with a group of weights. */
+  /** Groups that one row is multiplied with in one call at most. */
+  default int groupsOfRow() {
+    return 1;
+  }
+
+  /** Multiplies rows in tiles with a group of weights, or one row with several. */
   void multiply(
-      PackedMatrix weights, long group, MemorySegment tiles, long at, int count, Scratch scratch);
+      PackedMatrix weights,
+      long group,
+      int groups,
+      MemorySegment tiles,
+      long at,
+      int count,
+      Scratch scratch);
 
   @Override
   void close();
 
-  /** Where the group after one begins: threads take runs of neighbours. */
-  static long nextGroup(PackedMatrix weights, long group) {
-    return weights.data().address() + group + PackedMatrix.GROUP_STRIPS * weights.stripBytes();
+  /** Where the group after some begins: threads take runs of neighbours. */
+  static long nextGroup(PackedMatrix weights, long group, int groups) {
+    return weights.data().address()
+        + group
+        + groups * PackedMatrix.GROUP_STRIPS * weights.stripBytes();
   }
 }

@@ -227,6 +227,14 @@ public final class X86Products implements GroupProducts {
   }
 
   @Override
+  public int groupsOfRow(WeightFormat format) {
+    if (tiled.containsKey(format)) {
+      return tiled.get(format).groupsOfRow();
+    }
+    return floats.containsKey(format) ? MAX_ROWS : rest.groupsOfRow(format);
+  }
+
+  @Override
   public void multiplyTiles(
       PackedMatrix weights,
       long strip,
@@ -239,7 +247,8 @@ public final class X86Products implements GroupProducts {
     if (own == null) {
       rest.multiplyTiles(weights, strip, strips, tiles, at, count, scratch);
     } else {
-      own.multiply(weights, strip, tiles, at, count, scratch);
+      int groups = Math.ceilDiv(strips, PackedMatrix.GROUP_STRIPS);
+      own.multiply(weights, strip, groups, tiles, at, count, scratch);
     }
   }
 
@@ -251,7 +260,8 @@ public final class X86Products implements GroupProducts {
       rest.multiplyRows(weights, strip, strips, x, count, scratch);
       return;
     }
-    long next = TileProducts.nextGroup(weights, strip);
+    int groups = Math.ceilDiv(strips, PackedMatrix.GROUP_STRIPS);
+    long next = TileProducts.nextGroup(weights, strip, groups);
     MemorySegment table = scratch.panel(FloatCalls.TABLE_BYTES);
     // calls of about as many rows each: with very few the weights would be read for little
     int calls = Math.max(1, Math.ceilDiv(count, own.mostRows()));
@@ -261,6 +271,7 @@ public final class X86Products implements GroupProducts {
           own,
           weights.data(),
           strip,
+          groups,
           weights.columns(),
           next,
           x,

@@ -78,6 +78,12 @@ class FloatCallsTest {
     MemorySegment out = arena.allocate((ROWS + 1) * Int8Calls.SUM_BYTES, 4);
     MemorySegment table = arena.allocate(FloatCalls.TABLE_BYTES, 8);
     long groupBytes = PackedMatrix.GROUP_STRIPS * matrix.stripBytes();
+    FloatCalls.product(functions, weights, 0, 2, columns, 0, x, offsets, 0, 1, out, 0, table);
+    for (int output = 0; output < outputs; output++) {
+      assertThat(out.get(ValueLayout.JAVA_FLOAT, output * 4L))
+          .as("seed and columns %d, both groups at once, output %d", columns, output)
+          .isEqualTo(expected[0][output]);
+    }
     for (int count = 1; count <= functions.mostRows(); count++) {
       int first = ROWS - count;
       for (int group = 0; group < 2; group++) {
@@ -87,7 +93,7 @@ class FloatCallsTest {
         long at = group * groupBytes;
         long next = weights.address();
         FloatCalls.product(
-            functions, weights, at, columns, next, x, offsets, first, count, out, 0, table);
+            functions, weights, at, 1, columns, next, x, offsets, first, count, out, 0, table);
         for (int i = 0; i < (ROWS + 1) * PackedMatrix.GROUP_ROWS; i++) {
           int row = i / PackedMatrix.GROUP_ROWS;
           int output = group * PackedMatrix.GROUP_ROWS + i % PackedMatrix.GROUP_ROWS;
@@ -132,28 +138,35 @@ class FloatCallsTest {
       MemorySegment out = arena.allocate(2 * Int8Calls.SUM_BYTES, 4);
       MemorySegment table = arena.allocate(FloatCalls.TABLE_BYTES, 8);
       long[] rows = {0, 8, 12, -4};
-      FloatCalls.product(functions, w, 0, 1, 0, x, rows, 0, 2, out, 0, table);
+      FloatCalls.product(functions, w, 0, 1, 1, 0, x, rows, 0, 2, out, 0, table);
       for (Runnable call :
           new Runnable[] {
-            () -> FloatCalls.product(functions, w, 0, 3, 0, x, rows, 0, 1, out, 0, table),
-            () -> FloatCalls.product(functions, w, 64, 2, 0, x, rows, 0, 1, out, 0, table),
-            () -> FloatCalls.product(functions, w, 0, 1, 0, x, rows, 2, 1, out, 0, table),
-            () -> FloatCalls.product(functions, w, 0, 1, 0, x, rows, 3, 1, out, 0, table),
-            () -> FloatCalls.product(functions, w, 0, 1, 0, x, rows, 3, 2, out, 0, table),
-            () -> FloatCalls.product(functions, w, 0, 1, 0, x, rows, 0, 2, out, 4, table),
+            () -> FloatCalls.product(functions, w, 0, 1, 3, 0, x, rows, 0, 1, out, 0, table),
+            () -> FloatCalls.product(functions, w, 0, 2, 1, 0, x, rows, 0, 1, out, 0, table),
+            () -> FloatCalls.product(functions, w, 64, 1, 2, 0, x, rows, 0, 1, out, 0, table),
+            () -> FloatCalls.product(functions, w, 0, 1, 1, 0, x, rows, 2, 1, out, 0, table),
+            () -> FloatCalls.product(functions, w, 0, 1, 1, 0, x, rows, 3, 1, out, 0, table),
+            () -> FloatCalls.product(functions, w, 0, 1, 1, 0, x, rows, 3, 2, out, 0, table),
+            () -> FloatCalls.product(functions, w, 0, 1, 1, 0, x, rows, 0, 2, out, 4, table),
             () ->
-                FloatCalls.product(functions, w, 0, 1, 0, x, rows, 0, 2, out, 0, table.asSlice(56))
+                FloatCalls.product(
+                    functions, w, 0, 1, 1, 0, x, rows, 0, 2, out, 0, table.asSlice(56))
           }) {
         assertThatThrownBy(call::run).isInstanceOf(IndexOutOfBoundsException.class);
       }
       for (int count : new int[] {0, functions.mostRows() + 1}) {
         assertThatIllegalArgumentException()
-            .isThrownBy(
-                () -> FloatCalls.product(functions, w, 0, 1, 0, x, rows, 0, count, out, 0, table));
+            .isThrownBy(() ->
+                FloatCalls.product(functions, w, 0, 1, 1, 0, x, rows, 0, count, out, 0, table));
+      }
+      for (int groups : new int[] {0, 2}) {
+        assertThatIllegalArgumentException()
+            .isThrownBy(() ->
+                FloatCalls.product(functions, w, 0, groups, 1, 0, x, rows, 0, 2, out, 0, table));
       }
       assertThatIllegalArgumentException()
           .isThrownBy(
-              () -> FloatCalls.product(functions, w, 0, 0, 0, x, rows, 0, 1, out, 0, table));
+              () -> FloatCalls.product(functions, w, 0, 1, 0, 0, x, rows, 0, 1, out, 0, table));
     }
   }
 }

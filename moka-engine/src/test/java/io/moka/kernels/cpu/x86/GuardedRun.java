@@ -11,6 +11,9 @@ import java.lang.foreign.ValueLayout;
 
 /** Runs every kernel between forbidden pages; the process of {@link GuardPagesTest}. */
 final class GuardedRun {
+  /** Groups that a row is multiplied with at once. */
+  private static final int ROW_GROUPS = 3;
+
   private static final int[] BLOCKS = {1, 2, 5, 16};
   private static final int[] COLUMNS = {1, 2, 3, 37, 200, 513};
   private static final int[] HEAD_DIMS = {2, 14, 16, 34, 48, 80};
@@ -112,6 +115,11 @@ final class GuardedRun {
       }
       long next = weights.address();
       Int8Calls.product(functions, weights, 0, columns, next, panel, 0, rows, out, 0);
+      if (rows == 1 && functions.rowTakesGroups()) {
+        MemorySegment several = arena.allocate(ROW_GROUPS * group, 64);
+        MemorySegment sums = arena.allocate(ROW_GROUPS * Int8Calls.SUM_BYTES, 4);
+        Int8Calls.rowProduct(functions, several, 0, ROW_GROUPS, columns, next, panel, 0, sums, 0);
+      }
     }
   }
 
@@ -199,17 +207,19 @@ final class GuardedRun {
   private static void floats(FloatFunctions functions, int columns, int rows, boolean atEnd) {
     try (GuardedArena arena = new GuardedArena(atEnd)) {
       long group = PackedMatrix.GROUP_STRIPS * PackedMatrix.stripBytes(functions.format(), columns);
-      MemorySegment weights = arena.allocate(group, 64);
+      int groups = rows == 1 ? ROW_GROUPS : 1;
+      MemorySegment weights = arena.allocate(groups * group, 64);
       long rowBytes = (columns + 1) / 2 * 8L;
       MemorySegment x = arena.allocate(rows * rowBytes, 4);
-      MemorySegment out = arena.allocate(rows * Int8Calls.SUM_BYTES, 4);
+      MemorySegment out = arena.allocate(groups * rows * Int8Calls.SUM_BYTES, 4);
       MemorySegment table = arena.allocate(FloatCalls.TABLE_BYTES, 8);
       long[] offsets = new long[rows];
       for (int row = 0; row < rows; row++) {
         offsets[row] = row * rowBytes;
       }
       long next = weights.address();
-      FloatCalls.product(functions, weights, 0, columns, next, x, offsets, 0, rows, out, 0, table);
+      FloatCalls.product(
+          functions, weights, 0, groups, columns, next, x, offsets, 0, rows, out, 0, table);
     }
   }
 

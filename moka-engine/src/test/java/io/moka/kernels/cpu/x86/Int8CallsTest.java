@@ -100,6 +100,14 @@ class Int8CallsTest {
       assertThat(panel.asSlice(4, count * rowBytes).mismatch(again.asSlice(0, count * rowBytes)))
           .as("copied against quantised in place")
           .isEqualTo(-1);
+      if (count == 1 && functions.rowTakesGroups()) {
+        Int8Calls.rowProduct(functions, weights, 0, groups, columns, 0, panel, 4, out, 0);
+        for (int output = 0; output < expected[first].length; output++) {
+          assertThat(out.get(ValueLayout.JAVA_FLOAT, output * 4L))
+              .as("seed %d, %d columns, both groups at once, output %d", seed, columns, output)
+              .isEqualTo(expected[first][output]);
+        }
+      }
       for (int group = 0; group < groups; group++) {
         fill(out);
         long at = group * groupBytes;
@@ -209,7 +217,16 @@ class Int8CallsTest {
           () -> Int8Calls.quantise(functions, out, 0, 0, Integer.MAX_VALUE, panel, 0, 0, 1),
           () -> Int8Calls.copy(functions, panel, 100, 2, out, 0, 0, 1),
           () -> Int8Calls.copy(functions, panel, 0, 2, out, 448, 0, 1));
+      if (functions.rowTakesGroups()) {
+        assertOutOfBounds(
+            () -> Int8Calls.rowProduct(functions, weights, 0, 2, 64, 0, panel, 0, out, 0),
+            () -> Int8Calls.rowProduct(functions, weights, 0, 1, 64, 0, panel, 0, out, 512));
+      } else {
+        assertRefused(
+            () -> Int8Calls.rowProduct(functions, weights, 0, 2, 64, 0, panel, 0, out, 0));
+      }
       assertRefused(
+          () -> Int8Calls.rowProduct(functions, weights, 0, 0, 64, 0, panel, 0, out, 0),
           () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 0, out, 0),
           () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 17, out, 0),
           () -> Int8Calls.product(functions, weights, 0, 0, 0, panel, 0, 2, out, 0),
