@@ -31,7 +31,7 @@ public enum Activations {
    * INT8's. Float weights take float32.
    *
    * <p>A block that is not finite makes the sum no number. A rest below {@link #LEAST} counts as
-   * zeros as a block does, so blocks whose largest magnitude is below 2^-113 are taken as INT8
+   * zeros as a block does, so blocks whose largest magnitude is below 2^-114 are taken as INT8
    * takes them.
    */
   INT8X2,

@@ -200,7 +200,7 @@ final class ExpertJobs implements AutoCloseable {
   }
 
   /** Groups of an expert that are multiplied in one call: several where it has one row. */
-  private int groupsAtOnce(int active, WeightFormat format) {
+  private int groupsAtOnce(WeightFormat format, int active) {
     boolean oneRow = lists.end(active) - lists.start(active) == 1;
     return oneRow ? products.groupsOfRow(format) : 1;
   }
@@ -271,7 +271,7 @@ final class ExpertJobs implements AutoCloseable {
     @Override
     public void run(int first, int count, int worker) {
       int active = firstActive + first / groups;
-      int most = groupsAtOnce(active, gateUpFormat(experts.gateUp()));
+      int most = groupsAtOnce(gateUpFormat(experts.gateUp()), active);
       for (int done = 0; done < count; done += most) {
         multiply(first + done, Math.min(most, count - done), worker);
       }
@@ -355,7 +355,7 @@ final class ExpertJobs implements AutoCloseable {
     @Override
     public void run(int first, int count, int worker) {
       int active = first / groups;
-      int most = groupsAtOnce(active, weights.getFirst().format());
+      int most = groupsAtOnce(weights.getFirst().format(), active);
       for (int done = 0; done < count; done += most) {
         multiply(first + done, Math.min(most, count - done), worker);
       }

@@ -14,7 +14,7 @@ import java.lang.foreign.MemorySegment;
  * a size.
  */
 public interface GroupProducts extends AutoCloseable {
-  /** Rows that one call takes at most. */
+  /** Rows that one call takes at most, and rows of sums that it yields. */
   int MAX_ROWS = 128;
 
   /** Bytes of a row of sums: one float for each row of a group. */

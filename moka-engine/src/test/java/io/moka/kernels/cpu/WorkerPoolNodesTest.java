@@ -66,6 +66,38 @@ class WorkerPoolNodesTest {
     }
   }
 
+  /** Whoever multiplies groups of a matrix in one call relies on it. */
+  @ParameterizedTest
+  @CsvSource({"1,1", "1,3", "2,4", "3,3", "3,6"})
+  void aRunIsOfOneMatrix(int nodes, int count) {
+    try (WorkerPool pool = new WorkerPool(machine(nodes).threads(count))) {
+      for (int groups : new int[] {1, 2, 5, 24, 100}) {
+        int matrices = 7;
+        AtomicIntegerArray runs = new AtomicIntegerArray(matrices * groups);
+        AtomicInteger crossings = new AtomicInteger();
+        WorkerPool.RunJob job =
+            (first, pieces, worker) -> {
+              if (first / groups != (first + pieces - 1) / groups) {
+                crossings.incrementAndGet();
+              }
+              for (int piece = first; piece < first + pieces; piece++) {
+                runs.incrementAndGet(piece);
+              }
+              if (first == 0) {
+                throw new IllegalArgumentException("run");
+              }
+            };
+        assertThatThrownBy(() -> pool.runByRows(matrices, groups, job)).hasMessage("run");
+        assertThat(crossings).hasValue(0);
+        if (count > 1) {
+          for (int piece = 0; piece < matrices * groups; piece++) {
+            assertThat(runs.get(piece)).as("piece %d of %d groups", piece, groups).isEqualTo(1);
+          }
+        }
+      }
+    }
+  }
+
   /** Every thread waits in its first piece for all others, so none has helped anybody yet. */
   @ParameterizedTest
   @CsvSource({"2,4", "2,3", "3,3", "3,6"})

@@ -34,14 +34,16 @@ final class PanelProduct {
   private static final int SCALES_AT = STRIPS * STRIP;
 
   /** Floats of a row's block: without pairs. */
-  private static final int ROW = RoundedRow.PAIRS / Float.BYTES;
+  private static final int ROW = RoundedRow.PLAIN_BYTES / Float.BYTES;
 
   private static final int ROWS_AT = SCALES_AT + STRIPS * PANEL_TILES * TileScales.TILE_FLOATS;
 
   /** Sums of a row with two strips; those of eight rows lie together. */
   private static final int SUMS = 2 * LANES;
 
+  /** Behind the rows: those that a tile has too few of are read there, for sums nobody looks at. */
   private static final int INTEGERS_AT = ROWS_AT + (PANEL_TILES + 1) * TILE_ROWS * ROW;
+
   private static final int SUMS_AT = INTEGERS_AT + TILE_ROWS * SUMS;
 
   /** Where sums go that nobody asked for. */
@@ -179,7 +181,7 @@ final class PanelProduct {
   /** Copies blocks without their pairs. */
   private static void copyRows(
       MemorySegment x, long first, int blocks, int blockBytes, float[] scratch) {
-    if (blockBytes == RoundedRow.PAIRS) {
+    if (blockBytes == RoundedRow.PLAIN_BYTES) {
       MemorySegment.copy(x, JAVA_FLOAT_UNALIGNED, first, scratch, ROWS_AT, blocks * ROW);
       return;
     }

@@ -55,6 +55,9 @@ final class RoundedRow {
   /** Of the codes in pairs. */
   static final int PAIRS = 160;
 
+  /** Bytes of a block without its pairs. */
+  static final int PLAIN_BYTES = PAIRS;
+
   /** Bytes of a block with its pairs. */
   static final int WHOLE_BYTES = 256;
 
@@ -80,7 +83,7 @@ final class RoundedRow {
 
   /** Bytes of a block in a tile of some rows. */
   static int blockBytes(int rows) {
-    return rows <= PAIR_ROWS ? WHOLE_BYTES : PAIRS;
+    return rows <= PAIR_ROWS ? WHOLE_BYTES : PLAIN_BYTES;
   }
 
   /** The largest magnitude of 32 floats. */

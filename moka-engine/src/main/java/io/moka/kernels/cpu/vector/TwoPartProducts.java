@@ -114,7 +114,8 @@ public final class TwoPartProducts implements GroupProducts {
     MemorySegment sums = scratch.sums();
     int more = count - ROWS_AT_ONCE;
     if (more > 0) {
-      // first, and their results aside, since each call begins with the first row of sums
+      // first, and their results aside, since each call begins with the first row of sums; the next
+      // one has 128 rows in whole tiles, so it leaves the spare rows alone
       long rowBytes = tileRowBytes(weights.format(), weights.columns());
       long second = at + ROWS_AT_ONCE * rowBytes;
       products.multiplyTiles(weights, strip, strips, tiles, second, more * PARTS, scratch);

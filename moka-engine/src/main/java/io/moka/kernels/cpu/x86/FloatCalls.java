@@ -76,7 +76,7 @@ final class FloatCalls {
       Objects.checkFromIndexSize(offset, pairs * 2 * Float.BYTES, x.byteSize());
       table.set(WORD, 8L * i, offset);
     }
-    // within the run the next group lies as far from each as the next of all from the last
+    // relative to the last group; to each before it the same distance leads to its neighbour
     long last = strips + (groups - 1) * groupBytes;
     long ahead = next - last + (functions.blocksAhead()[rows - 1] - pairs) * pairBytes;
     try {

@@ -200,7 +200,7 @@ final class Int8Calls {
     long strips = address(weights, group, groups * groupBytes);
     long records = address(panel, at, functions.rec().panelBytes(columns, rows));
     long sums = address(writable(out), to, groups * rows * SUM_BYTES);
-    // within the run the next group lies as far from each as the next of all from the last
+    // relative to the last group; to each before it the same distance leads to its neighbour
     long last = strips + (groups - 1) * groupBytes;
     long ahead = next - last + (functions.blocksAhead()[rows - 1] - blocks) * layout.blockBytes();
     try {

@@ -56,6 +56,9 @@ record Int8Products(Int8Functions few, Optional<AmxInt8Functions> many) implemen
       long at,
       int count,
       Scratch scratch) {
+    if (groups > 1 && count > 1) {
+      throw new IllegalArgumentException(count + " rows with " + groups + " groups");
+    }
     int columns = weights.columns();
     long next = TileProducts.nextGroup(weights, group, groups);
     MemorySegment sums = scratch.sums();

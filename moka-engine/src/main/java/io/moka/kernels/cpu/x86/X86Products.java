@@ -228,10 +228,12 @@ public final class X86Products implements GroupProducts {
 
   @Override
   public int groupsOfRow(WeightFormat format) {
-    if (tiled.containsKey(format)) {
-      return tiled.get(format).groupsOfRow();
+    TileProducts own = tiled.get(format);
+    if (own != null) {
+      return own.groupsOfRow();
     }
-    return floats.containsKey(format) ? MAX_ROWS : rest.groupsOfRow(format);
+    boolean inFloats = floats.containsKey(format) && !rest.usesTiles(format);
+    return inFloats ? MAX_ROWS : rest.groupsOfRow(format);
   }
 
   @Override

@@ -53,6 +53,9 @@ class X86ProductsTest implements Bf16Contract {
       assertThat(products.usesTiles(WeightFormat.BF16)).isTrue();
       assertThat(products.usesTiles(WeightFormat.Q8_0)).isTrue();
       assertThat(products.usesTiles(WeightFormat.F16)).isFalse();
+      assertThat(products.groupsOfRow(WeightFormat.BF16)).isEqualTo(1);
+      assertThat(products.groupsOfRow(WeightFormat.Q8_0)).isGreaterThan(1);
+      assertThat(products.groupsOfRow(WeightFormat.F16)).isGreaterThan(1);
     }
   }
 
