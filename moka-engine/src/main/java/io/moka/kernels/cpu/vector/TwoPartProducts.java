@@ -24,11 +24,9 @@ public final class TwoPartProducts implements GroupProducts {
   private static final int ROWS_AT_ONCE = MAX_ROWS / PARTS;
 
   private final GroupProducts products;
-  private final Activations activations;
 
-  private TwoPartProducts(GroupProducts products, Activations activations) {
+  private TwoPartProducts(GroupProducts products) {
     this.products = products;
-    this.activations = activations;
   }
 
   /**
@@ -39,9 +37,7 @@ public final class TwoPartProducts implements GroupProducts {
    * @return the products themselves where no row has two parts
    */
   public static GroupProducts around(GroupProducts products, Activations activations) {
-    return activations == Activations.INT8X2
-        ? new TwoPartProducts(products, activations)
-        : products;
+    return activations == Activations.INT8X2 ? new TwoPartProducts(products) : products;
   }
 
   @Override
@@ -54,8 +50,8 @@ public final class TwoPartProducts implements GroupProducts {
     return products.usesTiles(format);
   }
 
-  private int parts(WeightFormat format) {
-    return activations.inTwoParts(format) ? PARTS : 1;
+  private static int parts(WeightFormat format) {
+    return Activations.INT8X2.inTwoParts(format) ? PARTS : 1;
   }
 
   @Override
@@ -95,7 +91,7 @@ public final class TwoPartProducts implements GroupProducts {
 
   @Override
   public int groupsOfRow(WeightFormat format) {
-    return activations.inTwoParts(format) ? 1 : products.groupsOfRow(format);
+    return parts(format) == PARTS ? 1 : products.groupsOfRow(format);
   }
 
   @Override
