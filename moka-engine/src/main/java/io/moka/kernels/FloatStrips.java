@@ -4,6 +4,7 @@ import io.moka.weights.PackedMatrix;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Optional;
 
 /**
  * Keys and values whose numbers are floats of their own, in the strips of {@link PackedMatrix}, so
@@ -32,8 +33,9 @@ final class FloatStrips extends KvStrips {
     half = PackedMatrix.elementOffset(format, 0, 1);
   }
 
-  WeightFormat format() {
-    return format;
+  @Override
+  Optional<WeightFormat> format() {
+    return Optional.of(format);
   }
 
   @Override

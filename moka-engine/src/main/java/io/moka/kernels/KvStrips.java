@@ -1,7 +1,9 @@
 package io.moka.kernels;
 
+import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Optional;
 
 /**
  * How a cache of one type holds what a block and head have.
@@ -13,6 +15,9 @@ import java.lang.foreign.ValueLayout;
  */
 abstract sealed class KvStrips permits FloatStrips, Q8Strips {
   static final int LANES = KvCache.BLOCK_TOKENS;
+
+  /** The format of the numbers; empty where they are codes that share scales. */
+  abstract Optional<WeightFormat> format();
 
   /** Bytes of the keys of a block and head. */
   abstract long keysBytes(int headDim);

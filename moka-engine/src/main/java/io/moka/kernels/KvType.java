@@ -30,6 +30,6 @@ public enum KvType {
    * @return empty where numbers are no floats of their own, but codes that share scales
    */
   public Optional<WeightFormat> format() {
-    return strips instanceof FloatStrips floats ? Optional.of(floats.format()) : Optional.empty();
+    return strips.format();
   }
 }

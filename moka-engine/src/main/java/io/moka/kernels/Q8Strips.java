@@ -1,7 +1,9 @@
 package io.moka.kernels;
 
+import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Optional;
 
 /**
  * Keys and values in 8 bits: a number is a code from -127 to 127 times a scale in binary16, which
@@ -52,6 +54,11 @@ public final class Q8Strips extends KvStrips {
    */
   public static long keyCodes(int headDim) {
     return (long) headDim * LANES;
+  }
+
+  @Override
+  Optional<WeightFormat> format() {
+    return Optional.empty();
   }
 
   @Override
