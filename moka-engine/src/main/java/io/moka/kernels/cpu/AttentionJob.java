@@ -13,7 +13,7 @@ import java.lang.foreign.Arena;
  * values stay in the second-level cache meanwhile. Where that would leave threads without a piece,
  * {@link SplitAttention} takes over.
  */
-final class AttentionJob implements WorkerPool.Job {
+final class AttentionJob implements WorkerPool.Job, AutoCloseable {
   /** Rows of a piece: their running sums leave the second-level cache to keys and values. */
   private static final int MOST_ROWS = 32;
 
@@ -28,6 +28,7 @@ final class AttentionJob implements WorkerPool.Job {
   private final Arena arena;
   private final AttentionCall call = new AttentionCall();
   private final SpanAttention[] spans;
+  private final WideSpan[] wideSpans;
 
   /** Of each worker, a slot a row: the spans so far. */
   private final SpanSums[] folded;
@@ -41,6 +42,7 @@ final class AttentionJob implements WorkerPool.Job {
     this.products = products;
     this.arena = arena;
     this.spans = new SpanAttention[scratch.length];
+    this.wideSpans = new WideSpan[scratch.length];
     this.folded = new SpanSums[scratch.length];
     this.split = new SplitAttention(pool, call, spans, arena);
   }
@@ -56,6 +58,8 @@ final class AttentionJob implements WorkerPool.Job {
     call.set(queries, cache, layer, slots, shape, rows, out);
     for (int i = 0; i < spans.length; i++) {
       if (spans[i] == null || !spans[i].fits(cache)) {
+        close(i);
+        wideSpans[i] = new WideSpan(arena, cache, products, scratch[i]);
         spans[i] = new SpanAttention(arena, cache, products, scratch[i]);
         folded[i] = new SpanSums(arena, cache.headDim(), MOST_ROWS);
       }
@@ -91,16 +95,37 @@ final class AttentionJob implements WorkerPool.Job {
     }
     int start = earliest * Kernels.SPAN_TOKENS;
     for (; start <= last; start += Kernels.SPAN_TOKENS) {
-      for (int i = 0; i < count; i++) {
-        int row = firstRow + i;
-        boolean first = start <= call.firstVisible(row);
-        spans[worker].attend(call, row, kvHead, head, heads, start, folded[worker], i, first);
+      for (int done = 0; done < count; ) {
+        int wide = wideSpans[worker].fill(call, firstRow + done, count - done, kvHead, start);
+        for (int end = done + Math.max(wide, 1); done < end; done++) {
+          int row = firstRow + done;
+          boolean first = start <= call.firstVisible(row);
+          SpanSums into = folded[worker];
+          if (wide > 0) {
+            wideSpans[worker].attend(row, head, heads, start, into, done, first);
+          } else {
+            spans[worker].attend(call, row, kvHead, head, heads, start, into, done, first);
+          }
+        }
       }
     }
     for (int i = 0; i < count; i++) {
       for (int h = 0; h < heads; h++) {
         folded[worker].divide(i, h, call.out.data(), call.outOffset(firstRow + i, head + h));
       }
+    }
+  }
+
+  private void close(int worker) {
+    if (wideSpans[worker] != null) {
+      wideSpans[worker].close();
+    }
+  }
+
+  @Override
+  public void close() {
+    for (int i = 0; i < wideSpans.length; i++) {
+      close(i);
     }
   }
 }

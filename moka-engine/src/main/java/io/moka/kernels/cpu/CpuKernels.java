@@ -179,6 +179,7 @@ public final class CpuKernels implements Kernels {
     pool.close();
     matmul.close();
     experts.close();
+    attention.close();
     arena.close();
     products.close();
   }

@@ -1,6 +1,7 @@
 package io.moka.kernels.cpu;
 
 import io.moka.kernels.KvCache;
+import io.moka.kernels.KvType;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -41,6 +42,31 @@ public interface SpanProducts {
    */
   static long sumsStride(int headDim) {
     return Math.ceilDiv(headDim, BLOCK) * (long) BLOCK * Float.BYTES;
+  }
+
+  /**
+   * Whether several rows read keys and values of a type faster once these are floats.
+   *
+   * @param type of a cache
+   * @return whether {@link #widen} takes it
+   */
+  default boolean widens(KvType type) {
+    return false;
+  }
+
+  /**
+   * Makes floats of the keys and values of a block. They are exact, so that products with them have
+   * the same bits.
+   *
+   * @param cache where they lie; its type {@link #widens}
+   * @param layer of the cache
+   * @param keys where the block's keys begin in the layer, in bytes
+   * @param values where its values begin
+   * @param floats a cache of F32 with heads of the same width; its first layer and head take them
+   * @param block which block of it
+   */
+  default void widen(KvCache cache, int layer, long keys, long values, KvCache floats, int block) {
+    throw new IllegalArgumentException("a cache of " + cache.type() + " is read as it lies");
   }
 
   /**

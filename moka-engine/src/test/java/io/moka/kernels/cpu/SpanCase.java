@@ -149,6 +149,30 @@ final class SpanCase implements AutoCloseable {
     }
   }
 
+  void checkWidening(SpanProducts products) {
+    try (KvCache floats = new KvCache(KvType.F32, 1, 3, 1, headDim)) {
+      for (int block : new int[] {0, 7, CACHE_BLOCKS - 1}) {
+        floats.layer(0).fill((byte) -1);
+        long keys = cache.keysOffset(block, KV_HEAD);
+        long values = cache.valuesOffset(block, KV_HEAD);
+        products.widen(cache, LAYER, keys, values, floats, 1);
+        for (int slot = 0; slot < BLOCK; slot++) {
+          for (int i = 0; i < headDim; i++) {
+            String where = "block %d, slot %d, dimension %d";
+            float key = cache.key(LAYER, block, KV_HEAD, slot, i);
+            float value = cache.value(LAYER, block, KV_HEAD, slot, i);
+            same(key, floats.key(0, 1, 0, slot, i), "key, " + where, block, slot, i);
+            same(value, floats.value(0, 1, 0, slot, i), "value, " + where, block, slot, i);
+            for (int other : new int[] {0, 2}) {
+              assertThat(floats.key(0, other, 0, slot, i)).isNaN();
+              assertThat(floats.value(0, other, 0, slot, i)).isNaN();
+            }
+          }
+        }
+      }
+    }
+  }
+
   private MemorySegment untouched() {
     float[] all = new float[(int) scores.byteSize() / 4];
     Arrays.fill(all, UNTOUCHED);

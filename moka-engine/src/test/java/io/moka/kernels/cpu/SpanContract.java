@@ -1,5 +1,7 @@
 package io.moka.kernels.cpu;
 
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
 import io.moka.kernels.Activations;
 import io.moka.kernels.KvType;
 import org.junit.jupiter.api.Test;
@@ -61,6 +63,24 @@ public interface SpanContract {
     for (int headDim : HEAD_DIMS) {
       try (SpanCase oracle = new SpanCase(type, headDim, Activations.BF16)) {
         oracle.checkSums(products(Activations.BF16));
+      }
+    }
+  }
+
+  /** What is widened is what was stored, bit for bit, and nothing beside it is written. */
+  @ParameterizedTest
+  @EnumSource
+  default void widenedBlocksHoldWhatWasStored(KvType type) {
+    SpanProducts products = products(Activations.EXACT);
+    for (int headDim : HEAD_DIMS) {
+      try (SpanCase oracle = new SpanCase(type, headDim, Activations.EXACT)) {
+        if (products.widens(type)) {
+          oracle.checkWidening(products);
+        } else {
+          assertThatIllegalArgumentException()
+              .isThrownBy(() -> oracle.checkWidening(products))
+              .withMessageContaining("is read as it lies");
+        }
       }
     }
   }

@@ -19,6 +19,9 @@ final class SpanCalls {
   private static final MethodHandle SOFTMAX =
       Linker.nativeLinker().downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD));
 
+  private static final MethodHandle WIDEN =
+      Linker.nativeLinker().downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD));
+
   /** Entries of a table beyond its blocks: one to make their number even, two to fetch ahead. */
   private static final int SPARE_ENTRIES = 3;
 
@@ -197,12 +200,82 @@ final class SpanCalls {
     }
   }
 
+  /**
+   * Makes floats of the keys of a block.
+   *
+   * @param functions of the type of the cache; they widen
+   * @param cache whose shape the keys have
+   * @param data where they lie
+   * @param keys where they begin in it, in bytes
+   * @param floats takes a strip of F32
+   * @param to where it begins, in bytes
+   */
+  static void widenKeys(
+      SpanFunctions functions,
+      KvCache cache,
+      MemorySegment data,
+      long keys,
+      MemorySegment floats,
+      long to) {
+    SpanFunctions.Widening widening = widening(functions, cache);
+    int columns = cache.headDim();
+    long from = Int8Calls.address(data, keys, cache.keysBytes());
+    long bytes = columns * (long) SpanProducts.SCORE_BYTES;
+    long out = Int8Calls.address(Int8Calls.writable(floats), to, bytes);
+    widen(widening.keys(), from, out, widening.pairs() ? columns / 2 : columns);
+  }
+
+  /**
+   * Makes floats of the values of a block.
+   *
+   * @param functions of the type of the cache; they widen
+   * @param cache whose shape the values have
+   * @param data where they lie
+   * @param values where they begin in it, in bytes
+   * @param floats takes strips of F32
+   * @param to where the first begins, in bytes
+   */
+  static void widenValues(
+      SpanFunctions functions,
+      KvCache cache,
+      MemorySegment data,
+      long values,
+      MemorySegment floats,
+      long to) {
+    SpanFunctions.Widening widening = widening(functions, cache);
+    int strips = Math.ceilDiv(cache.headDim(), SpanProducts.BLOCK);
+    long from = Int8Calls.address(data, values, cache.valuesBytes());
+    long bytes = strips * (long) SpanProducts.BLOCK * SpanProducts.SCORE_BYTES;
+    long out = Int8Calls.address(Int8Calls.writable(floats), to, bytes);
+    int count = widening.pairs() ? strips * SpanProducts.BLOCK / 2 : strips;
+    widen(widening.values(), from, out, count);
+  }
+
+  private static SpanFunctions.Widening widening(SpanFunctions functions, KvCache cache) {
+    checkType(functions, cache);
+    return functions
+        .widening()
+        .orElseThrow(() -> new IllegalArgumentException(cache.type() + " is read as it lies"));
+  }
+
+  private static void widen(MemorySegment function, long from, long to, long count) {
+    try {
+      WIDEN.invokeExact(function, from, to, count);
+    } catch (Throwable e) {
+      throw Int8Calls.unchecked(e);
+    }
+  }
+
   private static void checkCounts(SpanFunctions functions, KvCache cache, int blocks, int heads) {
+    checkType(functions, cache);
+    checkCounts(blocks, heads);
+  }
+
+  private static void checkType(SpanFunctions functions, KvCache cache) {
     if (cache.type() != functions.type()) {
       throw new IllegalArgumentException(
           "a cache of " + cache.type() + " for functions of " + functions.type());
     }
-    checkCounts(blocks, heads);
   }
 
   private static void checkCounts(int blocks, int heads) {

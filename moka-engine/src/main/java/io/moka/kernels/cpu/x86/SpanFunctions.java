@@ -17,6 +17,7 @@ import java.util.Set;
  * @param values for each number of heads
  * @param softmax of any number of heads
  * @param round of queries, where these and probabilities are taken in bf16
+ * @param widening to floats, where that is not what they are, nor what is multiplied
  */
 record SpanFunctions(
     KvType type,
@@ -24,8 +25,25 @@ record SpanFunctions(
     MemorySegment[] scores,
     MemorySegment[] values,
     MemorySegment softmax,
-    Optional<MemorySegment> round)
+    Optional<MemorySegment> round,
+    Optional<Widening> widening)
     implements AutoCloseable {
+  /**
+   * The functions that make floats of a block.
+   *
+   * @param keys of its keys
+   * @param values of its values
+   * @param pairs whether both count pairs of columns; else columns of keys, and strips of values
+   */
+  record Widening(MemorySegment keys, MemorySegment values, boolean pairs) {
+    private static Optional<Widening> of(KvType type, MemorySegment[] entries) {
+      boolean pairs = type.format().isPresent();
+      return entries.length == 0
+          ? Optional.empty()
+          : Optional.of(new Widening(entries[0], entries[1], pairs));
+    }
+  }
+
   /** Writes and loads the functions for a type, if this processor can run them. */
   static Availability<SpanFunctions> load(KvType type, CpuFeatures features) {
     boolean wide = features.has(CpuFeatures.FLOAT_512);
@@ -70,6 +88,7 @@ record SpanFunctions(
     if (dots) {
       Bf16RoundCode.emit(assembler);
     }
+    int[] widening = dots || type == KvType.F32 ? new int[0] : emitWidening(assembler, type, bits);
     return switch (CodeMemory.load(assembler.toBytes())) {
       case CodeMemory.Refused refused -> new Availability.Unavailable<>(refused.reason());
       case CodeMemory.Loaded(CodeMemory memory) ->
@@ -80,8 +99,24 @@ record SpanFunctions(
                   memory.entries(scores),
                   memory.entries(values),
                   memory.entry(softmax),
-                  dots ? Optional.of(memory.entry(round)) : Optional.empty()));
+                  dots ? Optional.of(memory.entry(round)) : Optional.empty(),
+                  Widening.of(type, memory.entries(widening))));
     };
+  }
+
+  /** Where the functions for keys and for values begin. */
+  private static int[] emitWidening(Assembler assembler, KvType type, int bits) {
+    assembler.align(64);
+    int keys = assembler.size();
+    if (type.format().isPresent()) {
+      WidenCode.emitFloats(assembler, type.format().get(), bits);
+      return new int[] {keys, keys};
+    }
+    WidenCode.emitCodedKeys(assembler);
+    assembler.align(64);
+    int values = assembler.size();
+    WidenCode.emitCodedValues(assembler);
+    return new int[] {keys, values};
   }
 
   @Override

@@ -29,6 +29,25 @@ final class X86Spans implements SpanProducts {
   }
 
   @Override
+  public boolean widens(KvType type) {
+    SpanFunctions own = functions.get(type);
+    return own == null ? rest.widens(type) : own.widening().isPresent();
+  }
+
+  @Override
+  public void widen(KvCache cache, int layer, long keys, long values, KvCache floats, int block) {
+    SpanFunctions own = functions.get(cache.type());
+    if (own == null) {
+      rest.widen(cache, layer, keys, values, floats, block);
+      return;
+    }
+    MemorySegment data = cache.layer(layer);
+    MemorySegment to = floats.layer(0);
+    SpanCalls.widenKeys(own, cache, data, keys, to, floats.keysOffset(block, 0));
+    SpanCalls.widenValues(own, cache, data, values, to, floats.valuesOffset(block, 0));
+  }
+
+  @Override
   public void scores(
       KvCache cache,
       int layer,

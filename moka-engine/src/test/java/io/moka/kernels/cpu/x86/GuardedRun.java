@@ -227,6 +227,10 @@ final class GuardedRun {
     int calls = 0;
     try (SpanFunctions functions = ((Availability.Ready<SpanFunctions>) loaded).value()) {
       for (int headDim : HEAD_DIMS) {
+        if (functions.widening().isPresent()) {
+          widen(functions, headDim, atEnd);
+          calls += 2;
+        }
         for (int blocks = 1; blocks <= SPAN_BLOCKS; blocks++) {
           for (int heads = 1; heads <= SpanProducts.MAX_HEADS; heads++) {
             scores(functions, headDim, blocks, heads, atEnd);
@@ -269,6 +273,19 @@ final class GuardedRun {
       MemorySegment table = arena.allocate(SpanCalls.tableBytes(blocks), 8);
       long[] offsets = backwards(blocks, bytes);
       SpanCalls.addValues(functions, cache, values, offsets, 0, blocks, p, 0, heads, sums, table);
+    }
+  }
+
+  private static void widen(SpanFunctions functions, int headDim, boolean atEnd) {
+    try (GuardedArena arena = new GuardedArena(atEnd);
+        KvCache cache = new KvCache(functions.type(), 1, 1, 1, headDim);
+        KvCache floats = new KvCache(KvType.F32, 1, 1, 1, headDim)) {
+      MemorySegment keys = arena.allocate(cache.keysBytes(), 1);
+      MemorySegment wideKeys = arena.allocate(floats.keysBytes(), 4);
+      SpanCalls.widenKeys(functions, cache, keys, 0, wideKeys, 0);
+      MemorySegment values = arena.allocate(cache.valuesBytes(), 1);
+      MemorySegment wideValues = arena.allocate(floats.valuesBytes(), 4);
+      SpanCalls.widenValues(functions, cache, values, 0, wideValues, 0);
     }
   }
 

@@ -236,6 +236,57 @@ class SpanCallsTest implements SpanContract {
   }
 
   @Test
+  void allTypesWidenButFloatsThemselves() {
+    SpanProducts products = products(Activations.EXACT);
+    for (KvType type : KvType.values()) {
+      assertThat(products.widens(type)).as("%s", type).isEqualTo(type != KvType.F32);
+    }
+    // dot products read bf16
+    assertThat(products(Activations.BF16).widens(KvType.BF16)).isFalse();
+  }
+
+  @Test
+  void wideningRefusesWhatDoesNotFit() {
+    for (KvType type : new KvType[] {KvType.F16, KvType.Q8}) {
+      try (Arena arena = Arena.ofShared();
+          KvCache cache = cache(type)) {
+        SpanFunctions functions = FUNCTIONS.get(type);
+        MemorySegment data = cache.layer(0);
+        long keys = data.byteSize() - cache.keysBytes();
+        long values = data.byteSize() - cache.valuesBytes();
+        MemorySegment keyFloats = arena.allocate(HEAD_DIM * 64L, 4);
+        MemorySegment valueFloats = arena.allocate(2 * 16 * 64L, 4);
+        SpanCalls.widenKeys(functions, cache, data, keys, keyFloats, 0);
+        SpanCalls.widenValues(functions, cache, data, values, valueFloats, 0);
+        assertOutOfBounds(
+            () -> SpanCalls.widenKeys(functions, cache, data, keys + 1, keyFloats, 0),
+            () -> SpanCalls.widenKeys(functions, cache, data, -1, keyFloats, 0),
+            () -> SpanCalls.widenKeys(functions, cache, data, keys, keyFloats, 4),
+            () -> SpanCalls.widenKeys(functions, cache, data, keys, less(keyFloats), 0),
+            () -> SpanCalls.widenValues(functions, cache, data, values + 1, valueFloats, 0),
+            () -> SpanCalls.widenValues(functions, cache, data, -1, valueFloats, 0),
+            () -> SpanCalls.widenValues(functions, cache, data, values, valueFloats, -4),
+            () -> SpanCalls.widenValues(functions, cache, data, values, less(valueFloats), 0));
+        SpanFunctions others = FUNCTIONS.get(KvType.BF16);
+        MemorySegment sealed = keyFloats.asReadOnly();
+        MemorySegment heap = MemorySegment.ofArray(new long[1024]);
+        assertThatIllegalArgumentException()
+            .isThrownBy(() -> SpanCalls.widenKeys(others, cache, data, keys, keyFloats, 0));
+        assertThatIllegalArgumentException()
+            .isThrownBy(() -> SpanCalls.widenKeys(functions, cache, data, keys, sealed, 0));
+        assertThatIllegalArgumentException()
+            .isThrownBy(() -> SpanCalls.widenKeys(functions, cache, heap, 0, keyFloats, 0));
+      }
+    }
+    try (KvCache cache = cache(KvType.F32)) {
+      MemorySegment data = cache.layer(0);
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> SpanCalls.widenKeys(FUNCTIONS.get(KvType.F32), cache, data, 0, data, 0))
+          .withMessage("F32 is read as it lies");
+    }
+  }
+
+  @Test
   void roundedQueriesNeedRoom() {
     assumeTrue(rounding.isPresent(), "this machine has no dot products of bf16");
     try (Arena arena = Arena.ofShared();
