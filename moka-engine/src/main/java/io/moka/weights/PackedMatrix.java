@@ -114,6 +114,15 @@ public record PackedMatrix(WeightFormat format, int rows, int columns, MemorySeg
   }
 
   /**
+   * Bytes of one group of this matrix.
+   *
+   * @return the count
+   */
+  public long groupBytes() {
+    return GROUP_STRIPS * stripBytes();
+  }
+
+  /**
    * Where an element lies within its strip.
    *
    * @param format how the numbers are stored, as floats

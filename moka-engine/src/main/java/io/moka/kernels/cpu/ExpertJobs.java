@@ -199,10 +199,10 @@ final class ExpertJobs implements AutoCloseable {
     return slot - (slot - start) % products.tileRows(format);
   }
 
-  /** Groups of an expert that are multiplied in one call: several where it has one row. */
+  /** Groups of an expert that its rows are multiplied with in one call. */
   private int groupsAtOnce(WeightFormat format, int active) {
-    boolean oneRow = lists.end(active) - lists.start(active) == 1;
-    return oneRow ? products.groupsOfRow(format) : 1;
+    int rows = lists.end(active) - lists.start(active);
+    return products.groupsAtOnce(format, Math.min(rows, GroupProducts.MAX_ROWS));
   }
 
   /** A piece is the row of one choice. */
@@ -254,10 +254,7 @@ final class ExpertJobs implements AutoCloseable {
     }
   }
 
-  /**
-   * A piece is one group of one expert: 32 columns of hidden for all of the expert's rows. Pieces
-   * of an expert with one row are multiplied together.
-   */
+  /** A piece is one group of one expert: 32 columns of hidden for all of the expert's rows. */
   private final class GateUpJob implements WorkerPool.RunJob {
     Rows x;
     ExpertWeights experts;
@@ -269,48 +266,38 @@ final class ExpertJobs implements AutoCloseable {
     int groups;
 
     @Override
-    public void run(int first, int count, int worker) {
-      int active = firstActive + first / groups;
-      int most = groupsAtOnce(gateUpFormat(experts.gateUp()), active);
-      for (int done = 0; done < count; done += most) {
-        multiply(first + done, Math.min(most, count - done), worker);
-      }
+    public int mostAtOnce(int piece) {
+      return groupsAtOnce(gateUpFormat(experts.gateUp()), firstActive + piece / groups);
     }
 
-    private void multiply(int piece, int run, int worker) {
+    @Override
+    public void run(int piece, int count, int worker) {
       int index = piece / groups;
       int active = firstActive + index;
       int group = piece % groups;
       PackedMatrix packed =
           (matrices.isEmpty() ? buffers[index] : matrices.get(lists.active(active))).packed();
-      long strip = group * PackedMatrix.GROUP_STRIPS * packed.stripBytes();
       Scratch own = scratch[worker];
       for (int slot = lists.start(active); slot < lists.end(active); ) {
-        int count = Math.min(lists.end(active) - slot, GroupProducts.MAX_ROWS);
+        int rows = Math.min(lists.end(active) - slot, GroupProducts.MAX_ROWS);
         if (inTiles) {
-          products.multiplyTiles(
-              packed,
-              strip,
-              run * PackedMatrix.GROUP_STRIPS,
-              inputTiles.segment(),
-              (oneInput ? 0 : slot) * products.tileRowBytes(packed.format(), packed.columns()),
-              count,
-              own);
+          int first = oneInput ? 0 : slot;
+          long at = first * products.tileRowBytes(packed.format(), packed.columns());
+          products.multiplyTiles(packed, group, count, inputTiles.segment(), at, rows, own);
         } else {
-          for (int i = 0; i < count; i++) {
+          for (int i = 0; i < rows; i++) {
             own.rows()[i] = x.offsetBytes(lists.row(slot + i));
           }
-          products.multiplyRows(
-              packed, strip, run * PackedMatrix.GROUP_STRIPS, x.data(), count, own);
+          products.multiplyRows(packed, group, count, x.data(), rows, own);
         }
-        for (int i = 0; i < count; i++) {
-          gate(active, slot + i, i * GroupProducts.SUM_BYTES, group, own);
+        long sums = 0;
+        for (int row = 0; row < rows; row++) {
+          for (int i = 0; i < count; i++) {
+            gate(active, slot + row, sums, group + i, own);
+            sums += GroupProducts.SUM_BYTES;
+          }
         }
-        // one row's sums with the groups that follow
-        for (int i = 1; i < run; i++) {
-          gate(active, slot, i * GroupProducts.SUM_BYTES, group + i, own);
-        }
-        slot += count;
+        slot += rows;
       }
     }
 
@@ -353,41 +340,36 @@ final class ExpertJobs implements AutoCloseable {
     Rows out;
 
     @Override
-    public void run(int first, int count, int worker) {
-      int active = first / groups;
-      int most = groupsAtOnce(weights.getFirst().format(), active);
-      for (int done = 0; done < count; done += most) {
-        multiply(first + done, Math.min(most, count - done), worker);
-      }
+    public int mostAtOnce(int piece) {
+      return groupsAtOnce(weights.getFirst().format(), piece / groups);
     }
 
-    private void multiply(int piece, int run, int worker) {
+    @Override
+    public void run(int piece, int count, int worker) {
       int active = piece / groups;
       int group = piece % groups;
       PackedMatrix matrix = weights.get(lists.active(active));
       int column = group * PackedMatrix.GROUP_ROWS;
-      int width = Math.min(run * PackedMatrix.GROUP_ROWS, matrix.rows() - column);
-      int strips = Math.ceilDiv(width, PackedMatrix.STRIP_ROWS);
-      long strip = group * PackedMatrix.GROUP_STRIPS * matrix.stripBytes();
+      int width = Math.min(count * PackedMatrix.GROUP_ROWS, matrix.rows() - column);
+      long sumBytes = count * GroupProducts.SUM_BYTES;
       Scratch own = scratch[worker];
       for (int slot = lists.start(active); slot < lists.end(active); ) {
-        int count = Math.min(lists.end(active) - slot, GroupProducts.MAX_ROWS);
+        int rows = Math.min(lists.end(active) - slot, GroupProducts.MAX_ROWS);
         if (inTiles) {
           int first = tiles == inputTiles && oneInput ? 0 : slot;
           long at = first * products.tileRowBytes(matrix.format(), matrix.columns());
-          products.multiplyTiles(matrix, strip, strips, tiles.segment(), at, count, own);
+          products.multiplyTiles(matrix, group, count, tiles.segment(), at, rows, own);
         } else {
-          for (int i = 0; i < count; i++) {
+          for (int i = 0; i < rows; i++) {
             own.rows()[i] = x.offsetBytes(perChoice ? lists.choice(slot + i) : lists.row(slot + i));
           }
-          products.multiplyRows(matrix, strip, strips, x.data(), count, own);
+          products.multiplyRows(matrix, group, count, x.data(), rows, own);
         }
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; i < rows; i++) {
           long to = out.offsetBytes(lists.choice(slot + i)) + column * (long) Float.BYTES;
-          MemorySegment.copy(
-              own.sums(), i * GroupProducts.SUM_BYTES, out.data(), to, width * (long) Float.BYTES);
+          MemorySegment.copy(own.sums(), i * sumBytes, out.data(), to, width * (long) Float.BYTES);
         }
-        slot += count;
+        slot += rows;
       }
     }
   }

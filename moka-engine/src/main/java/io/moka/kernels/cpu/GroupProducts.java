@@ -14,10 +14,10 @@ import java.lang.foreign.MemorySegment;
  * a size.
  */
 public interface GroupProducts extends AutoCloseable {
-  /** Rows that one call takes at most, and rows of sums that it yields. */
+  /** Rows that one call takes at most, and times its groups. */
   int MAX_ROWS = 128;
 
-  /** Bytes of a row of sums: one float for each row of a group. */
+  /** Bytes of a row's sums of a group: one float for each row of weights. */
   long SUM_BYTES = PackedMatrix.GROUP_ROWS * (long) Float.BYTES;
 
   /**
@@ -81,22 +81,24 @@ public interface GroupProducts extends AutoCloseable {
       Scratch scratch);
 
   /**
-   * Groups that one row is multiplied with in one call at most.
+   * Groups that rows are multiplied with in one call at most.
    *
    * @param format of the weights
-   * @return from 1 to {@link #MAX_ROWS}
+   * @param rows of the call, from 1 to {@link #MAX_ROWS}
+   * @return at least 1; times the rows at most {@link #MAX_ROWS}
    */
-  default int groupsOfRow(WeightFormat format) {
+  default int groupsAtOnce(WeightFormat format, int rows) {
     return 1;
   }
 
   /**
-   * Multiplies rows in tiles with some strips: {@code sums[i][r] = x_i w[r]}.
+   * Multiplies rows in tiles with groups of weights that follow each other: {@code sums[i][r] = x_i
+   * w[r]}, where r counts the rows of all these groups: a row's sums take {@code groups *
+   * SUM_BYTES}.
    *
    * @param weights the matrix
-   * @param strip where the first strip begins in its memory, in bytes
-   * @param strips 1 to 4; of one row those of {@link #groupsOfRow} groups, whose sums follow each
-   *     other
+   * @param group the first of the groups
+   * @param groups how many, from 1 to {@link #groupsAtOnce}
    * @param tiles memory of the tiles
    * @param at where the first tile begins, in bytes
    * @param count rows, at most {@link #MAX_ROWS}
@@ -104,27 +106,27 @@ public interface GroupProducts extends AutoCloseable {
    */
   void multiplyTiles(
       PackedMatrix weights,
-      long strip,
-      int strips,
+      int group,
+      int groups,
       MemorySegment tiles,
       long at,
       int count,
       Scratch scratch);
 
   /**
-   * Multiplies rows of floats with some strips: {@code sums[i][r] = sum over c of x_i[c] w[r][c]},
-   * fused multiply-adds over ascending c.
+   * Multiplies rows of floats with groups of weights that follow each other: {@code sums[i][r] =
+   * sum over c of x_i[c] w[r][c]}, fused multiply-adds over ascending c; the sums lie as those of
+   * {@link #multiplyTiles}.
    *
    * @param weights the matrix
-   * @param strip where the first strip begins in its memory, in bytes
-   * @param strips 1 to 4; of one row those of {@link #groupsOfRow} groups, whose sums follow each
-   *     other
+   * @param group the first of the groups
+   * @param groups how many, from 1 to {@link #groupsAtOnce}
    * @param x memory of the rows
    * @param count rows, at most {@link #MAX_ROWS}
    * @param scratch the worker's; says where each row begins, and its sums are the result
    */
   void multiplyRows(
-      PackedMatrix weights, long strip, int strips, MemorySegment x, int count, Scratch scratch);
+      PackedMatrix weights, int group, int groups, MemorySegment x, int count, Scratch scratch);
 
   /** Gives back what the products own, when no call is under way. */
   @Override

@@ -4,7 +4,7 @@ import io.moka.kernels.Rows;
 import io.moka.weights.PackedMatrix;
 import java.lang.foreign.MemorySegment;
 
-/** out = x W^T + bias; a piece is one group of 64 outputs for up to 128 rows. */
+/** out = x W^T + bias; a piece is one group of 64 outputs for a block of up to 128 rows. */
 final class MatmulJob implements WorkerPool.RunJob, AutoCloseable {
   /**
    * A block of 128 rows of 2,048 floats is a megabyte: it stays in the second-level cache while
@@ -70,38 +70,42 @@ final class MatmulJob implements WorkerPool.RunJob, AutoCloseable {
     }
   }
 
-  @Override
-  public void run(int first, int count, int worker) {
-    int most = rows == 1 ? products.groupsOfRow(weights.format()) : 1;
-    for (int done = 0; done < count; done += most) {
-      multiply(first + done, Math.min(most, count - done), worker);
-    }
+  /** The first row of a piece's block. */
+  private int firstRow(int piece) {
+    return piece / weights.groups() * BLOCK_ROWS;
   }
 
-  /** One group for a block of rows, or several for one row. */
-  private void multiply(int piece, int groups, int worker) {
+  private int blockRows(int firstRow) {
+    return Math.min(rows - firstRow, BLOCK_ROWS);
+  }
+
+  @Override
+  public int mostAtOnce(int piece) {
+    return products.groupsAtOnce(weights.format(), blockRows(firstRow(piece)));
+  }
+
+  @Override
+  public void run(int piece, int groups, int worker) {
     int group = piece % weights.groups();
-    int first = piece / weights.groups() * BLOCK_ROWS;
-    int count = Math.min(rows - first, BLOCK_ROWS);
+    int first = firstRow(piece);
+    int count = blockRows(first);
     int column = group * PackedMatrix.GROUP_ROWS;
     int width = Math.min(groups * PackedMatrix.GROUP_ROWS, weights.rows() - column);
-    int strips = Math.ceilDiv(width, PackedMatrix.STRIP_ROWS);
-    long strip = group * PackedMatrix.GROUP_STRIPS * weights.stripBytes();
     Scratch own = scratch[worker];
     if (inTiles) {
       long at = first * products.tileRowBytes(weights.format(), weights.columns());
-      products.multiplyTiles(weights, strip, strips, tiles.segment(), at, count, own);
+      products.multiplyTiles(weights, group, groups, tiles.segment(), at, count, own);
     } else {
       for (int i = 0; i < count; i++) {
         own.rows()[i] = x.offsetBytes(first + i);
       }
-      products.multiplyRows(weights, strip, strips, x.data(), count, own);
+      products.multiplyRows(weights, group, groups, x.data(), count, own);
     }
     for (int i = 0; i < count; i++) {
       long to = out.offsetBytes(first + i) + column * (long) Float.BYTES;
       RowMath.copyWithBias(
           own.sums(),
-          i * GroupProducts.SUM_BYTES,
+          i * groups * GroupProducts.SUM_BYTES,
           bias,
           column * (long) Float.BYTES,
           out.data(),

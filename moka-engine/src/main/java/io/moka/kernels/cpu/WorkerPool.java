@@ -31,10 +31,20 @@ public final class WorkerPool implements AutoCloseable {
   /** A job that does pieces together where they follow each other. */
   public interface RunJob extends Job {
     /**
+     * Pieces that are done together at most.
+     *
+     * @param first the first of them
+     * @return at least 1, the same for all pieces of a matrix of {@link #runByRows}
+     */
+    default int mostAtOnce(int first) {
+      return Integer.MAX_VALUE;
+    }
+
+    /**
      * Does some pieces; those of {@link #runByRows} are of one matrix.
      *
      * @param first the first of them
-     * @param count how many
+     * @param count how many, up to {@link #mostAtOnce}
      * @param worker who
      */
     void run(int first, int count, int worker);
@@ -161,7 +171,7 @@ public final class WorkerPool implements AutoCloseable {
     }
     if (newJob instanceof RunJob runs) {
       for (int matrix = 0; matrix < matrices; matrix++) {
-        runs.run(matrix * groups, groups, 0);
+        runTogether(runs, matrix * groups, groups, 0);
       }
       return true;
     }
@@ -169,6 +179,16 @@ public final class WorkerPool implements AutoCloseable {
       newJob.run(piece, 0);
     }
     return true;
+  }
+
+  /** Pieces of one matrix, as many at once as the job takes. */
+  private static void runTogether(RunJob job, int first, int count, int worker) {
+    int most = job.mostAtOnce(first);
+    for (int done = 0; done < count; ) {
+      int run = Math.min(most, count - done);
+      job.run(first + done, run, worker);
+      done += run;
+    }
   }
 
   private void begin(Job newJob) {
@@ -263,7 +283,7 @@ public final class WorkerPool implements AutoCloseable {
     for (int done = 0; done < count; ) {
       int run = Math.min(count - done, share.restOfMatrix(first + done));
       try {
-        runs.run(share.piece(first + done), run, worker);
+        runTogether(runs, share.piece(first + done), run, worker);
       } catch (Throwable e) {
         failure = e;
       }

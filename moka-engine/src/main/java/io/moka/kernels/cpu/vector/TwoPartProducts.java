@@ -90,59 +90,59 @@ public final class TwoPartProducts implements GroupProducts {
   }
 
   @Override
-  public int groupsOfRow(WeightFormat format) {
-    return parts(format) == PARTS ? 1 : products.groupsOfRow(format);
+  public int groupsAtOnce(WeightFormat format, int rows) {
+    return products.groupsAtOnce(format, Math.min(rows * parts(format), MAX_ROWS));
   }
 
   @Override
   public void multiplyTiles(
       PackedMatrix weights,
-      long strip,
-      int strips,
+      int group,
+      int groups,
       MemorySegment tiles,
       long at,
       int count,
       Scratch scratch) {
     if (parts(weights.format()) < PARTS) {
-      products.multiplyTiles(weights, strip, strips, tiles, at, count, scratch);
+      products.multiplyTiles(weights, group, groups, tiles, at, count, scratch);
       return;
     }
     MemorySegment sums = scratch.sums();
+    long rowBytes = groups * SUM_BYTES;
     int more = count - ROWS_AT_ONCE;
     if (more > 0) {
       // first, and their results aside, since each call begins with the first row of sums; the next
       // one has 128 rows in whole tiles, so it leaves the spare rows alone
-      long rowBytes = tileRowBytes(weights.format(), weights.columns());
-      long second = at + ROWS_AT_ONCE * rowBytes;
-      products.multiplyTiles(weights, strip, strips, tiles, second, more * PARTS, scratch);
-      addPairs(sums, MAX_ROWS * SUM_BYTES, more);
+      long second = at + ROWS_AT_ONCE * tileRowBytes(weights.format(), weights.columns());
+      products.multiplyTiles(weights, group, groups, tiles, second, more * PARTS, scratch);
+      addPairs(sums, MAX_ROWS * SUM_BYTES, more, rowBytes);
     }
     int rows = Math.min(count, ROWS_AT_ONCE);
-    products.multiplyTiles(weights, strip, strips, tiles, at, rows * PARTS, scratch);
-    addPairs(sums, 0, rows);
+    products.multiplyTiles(weights, group, groups, tiles, at, rows * PARTS, scratch);
+    addPairs(sums, 0, rows, rowBytes);
     if (more > 0) {
       long from = MAX_ROWS * SUM_BYTES;
-      MemorySegment.copy(sums, from, sums, ROWS_AT_ONCE * SUM_BYTES, more * SUM_BYTES);
+      MemorySegment.copy(sums, from, sums, ROWS_AT_ONCE * rowBytes, more * rowBytes);
     }
   }
 
   /** Adds sums of two parts each, from the first row of sums on: row i = row 2i + row 2i+1. */
-  private static void addPairs(MemorySegment sums, long to, int rows) {
+  private static void addPairs(MemorySegment sums, long to, int rows, long rowBytes) {
     for (int row = 0; row < rows; row++) {
-      long first = row * PARTS * SUM_BYTES;
-      for (long i = 0; i < SUM_BYTES; i += Lanes.BYTES) {
+      long first = row * PARTS * rowBytes;
+      for (long i = 0; i < rowBytes; i += Lanes.BYTES) {
         FloatVector.fromMemorySegment(FLOATS, sums, first + i, ORDER)
-            .add(FloatVector.fromMemorySegment(FLOATS, sums, first + SUM_BYTES + i, ORDER))
+            .add(FloatVector.fromMemorySegment(FLOATS, sums, first + rowBytes + i, ORDER))
             .intoMemorySegment(sums, to + i, ORDER);
       }
-      to += SUM_BYTES;
+      to += rowBytes;
     }
   }
 
   @Override
   public void multiplyRows(
-      PackedMatrix weights, long strip, int strips, MemorySegment x, int count, Scratch scratch) {
-    products.multiplyRows(weights, strip, strips, x, count, scratch);
+      PackedMatrix weights, int group, int groups, MemorySegment x, int count, Scratch scratch) {
+    products.multiplyRows(weights, group, groups, x, count, scratch);
   }
 
   @Override

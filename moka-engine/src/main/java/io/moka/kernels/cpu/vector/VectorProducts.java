@@ -79,12 +79,14 @@ public final class VectorProducts implements GroupProducts {
   @Override
   public void multiplyTiles(
       PackedMatrix weights,
-      long strip,
-      int strips,
+      int group,
+      int groups,
       MemorySegment tiles,
       long at,
       int count,
       Scratch scratch) {
+    long strip = group * weights.groupBytes();
+    int strips = strips(weights, group, groups);
     if (activations.roundsToBf16(weights.format())) {
       long rowBytes = Bf16Row.bytes(weights.columns());
       for (int i = 0; i < count; i++) {
@@ -136,17 +138,26 @@ public final class VectorProducts implements GroupProducts {
 
   @Override
   public void multiplyRows(
-      PackedMatrix weights, long strip, int strips, MemorySegment x, int count, Scratch scratch) {
+      PackedMatrix weights, int group, int groups, MemorySegment x, int count, Scratch scratch) {
     GroupProduct.multiply(
         weights.format(),
         weights.data(),
-        strip,
+        group * weights.groupBytes(),
         weights.stripBytes(),
-        strips,
+        strips(weights, group, groups),
         weights.columns(),
         x,
         count,
         scratch);
+  }
+
+  /** Strips of the one group of a call that hold rows of the matrix. */
+  private static int strips(PackedMatrix weights, int group, int groups) {
+    if (groups != 1) {
+      throw new IllegalArgumentException(groups + " groups; a call takes one");
+    }
+    int rows = Math.min(PackedMatrix.GROUP_ROWS, weights.rows() - group * PackedMatrix.GROUP_ROWS);
+    return Math.ceilDiv(rows, PackedMatrix.STRIP_ROWS);
   }
 
   @Override

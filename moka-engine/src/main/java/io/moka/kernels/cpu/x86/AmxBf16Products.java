@@ -36,7 +36,7 @@ record AmxBf16Products(AmxBf16Functions functions) implements TileProducts {
   @Override
   public void multiply(
       PackedMatrix weights,
-      long group,
+      int group,
       int groups,
       MemorySegment tiles,
       long at,
@@ -45,7 +45,7 @@ record AmxBf16Products(AmxBf16Functions functions) implements TileProducts {
     AmxBf16Calls.product(
         functions,
         weights.data(),
-        group,
+        group * weights.groupBytes(),
         weights.columns(),
         TileProducts.nextGroup(weights, group, groups),
         tiles,

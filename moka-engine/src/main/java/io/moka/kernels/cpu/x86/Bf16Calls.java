@@ -15,7 +15,7 @@ final class Bf16Calls {
   private static final MethodHandle PRODUCT =
       Linker.nativeLinker()
           .downcallHandle(
-              FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD, WORD, WORD, WORD, WORD));
+              FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD, WORD, WORD, WORD, WORD, WORD));
 
   private Bf16Calls() {}
 
@@ -25,26 +25,28 @@ final class Bf16Calls {
   }
 
   /**
-   * Multiplies up to 16 rounded rows with a group of 64 rows of weights.
+   * Multiplies up to 16 rounded rows with groups of 64 rows of weights that follow each other.
    *
    * @param functions the functions
    * @param weights packed weights
-   * @param group where the group begins, in bytes
+   * @param group where the first group begins, in bytes
+   * @param groups how many; groups times rows from 1 to 128
    * @param columns of the weights
    * @param next address of the group that this thread will read next, for the prefetch; need not be
    *     mapped
    * @param share which part of it this call should prefetch, of several rows' calls
-   * @param shares how many calls read this group
+   * @param shares how many calls read these groups; one where there are several groups
    * @param panel memory of the panel of the rows
    * @param at where the panel begins, in bytes
    * @param rows rows of the panel, from 1 to 16
-   * @param out takes 64 sums for each row
+   * @param out takes 64 sums of each group for each row, row after row
    * @param to where the sums begin, in bytes
    */
   static void product(
       Bf16Functions functions,
       MemorySegment weights,
       long group,
+      int groups,
       int columns,
       long next,
       int share,
@@ -57,19 +59,24 @@ final class Bf16Calls {
     if (columns < 1) {
       throw new IllegalArgumentException(columns + " columns");
     }
-    Bf16RowCalls.checkRows(rows);
+    Int8Calls.checkCounts(rows, GroupCode.MAX_ROWS, groups);
     Objects.checkIndex(share, shares);
+    if (groups > 1 && shares > 1) {
+      throw new IllegalArgumentException(groups + " groups in " + shares + " shares");
+    }
     long stripBytes = PackedMatrix.stripBytes(WeightFormat.BF16, columns);
     long groupBytes = PackedMatrix.GROUP_STRIPS * stripBytes;
-    long strips = Int8Calls.address(weights, group, groupBytes);
+    long strips = Int8Calls.address(weights, group, groups * groupBytes);
     long records = Int8Calls.address(panel, at, panelBytes(columns, rows));
-    long sums = Int8Calls.address(Int8Calls.writable(out), to, rows * Int8Calls.SUM_BYTES);
+    long sums = Int8Calls.address(Int8Calls.writable(out), to, groups * rows * Int8Calls.SUM_BYTES);
     long pairs = (columns + 1L) / 2;
     long blocks = pairs / Bf16GroupCode.BLOCK_PAIRS;
+    // as far before the next group as the first one is before the last
+    long neighbour = next - (groups - 1) * groupBytes;
     long ahead =
         Bf16GroupCode.readsFourStreams(rows)
-            ? next - strips + (Bf16Functions.BLOCKS_AHEAD - blocks) * Bf16GroupCode.BLOCK_BYTES
-            : next + groupBytes / shares * share;
+            ? neighbour - strips + (Bf16Functions.BLOCKS_AHEAD - blocks) * Bf16GroupCode.BLOCK_BYTES
+            : neighbour + groupBytes / shares * share;
     long step = Math.ceilDiv(GroupCode.VECTOR_BYTES, shares);
     try {
       PRODUCT.invokeExact(
@@ -80,6 +87,7 @@ final class Bf16Calls {
           ahead,
           blocks,
           sums,
+          (long) groups,
           pairs % Bf16GroupCode.BLOCK_PAIRS,
           step);
     } catch (Throwable e) {

@@ -11,7 +11,7 @@ import io.moka.kernels.cpu.x86.Assembler.Label;
  * record of 64 bytes a row, the last filled up with zeros.
  *
  * <pre>
- * void product(weights, stripBytes, panel, next, blocks, out, rest, step)
+ * void product(weights, stripBytes, panel, next, blocks, out, groups, rest, step)
  *   next        4 strips at once: as {@link GroupCode} says
  *               fewer: address of what should be prefetched meanwhile
  *   rest        pairs after the last block, 0 to 15
@@ -24,7 +24,8 @@ import io.moka.kernels.cpu.x86.Assembler.Label;
  *
  * <p>All streams are read ahead of. With fewer than four strips the next group is brought in as
  * well, evenly over the tiles of rows: else memory rests while later tiles read the group from the
- * cache.
+ * cache. One tile of rows brings in 64 bytes for each pair of a strip, so that with several groups
+ * each is followed by its neighbour.
  */
 final class Bf16GroupCode extends GroupCode {
   /** Pairs of columns in a block. */
@@ -65,7 +66,7 @@ final class Bf16GroupCode extends GroupCode {
   void prepare() {
     if (strips < STRIPS) {
       assembler.load(NEXT, NEXT_SLOT);
-      assembler.load(STEP, stackArgument(1));
+      assembler.load(STEP, stackArgument(2));
     }
   }
 
@@ -89,7 +90,7 @@ final class Bf16GroupCode extends GroupCode {
   @Override
   void rest() {
     Label end = new Label();
-    assembler.load(PAIRS, stackArgument(0));
+    assembler.load(PAIRS, stackArgument(1));
     assembler.alu(Alu.CMP, PAIRS, 0);
     assembler.jump(Condition.EQUAL, end);
     Label next = assembler.here();

@@ -18,6 +18,11 @@ record Bf16Products(Bf16Functions functions) implements TileProducts {
   }
 
   @Override
+  public int groupsAtOnce(int rows) {
+    return TileProducts.groupsAtOnce(rows, GroupCode.MAX_ROWS);
+  }
+
+  @Override
   public void quantise(
       MemorySegment x,
       long from,
@@ -33,7 +38,7 @@ record Bf16Products(Bf16Functions functions) implements TileProducts {
   @Override
   public void multiply(
       PackedMatrix weights,
-      long group,
+      int group,
       int groups,
       MemorySegment tiles,
       long at,
@@ -46,7 +51,8 @@ record Bf16Products(Bf16Functions functions) implements TileProducts {
       Bf16Calls.product(
           functions,
           weights.data(),
-          group,
+          group * weights.groupBytes(),
+          groups,
           columns,
           TileProducts.nextGroup(weights, group, groups),
           panel,
@@ -55,7 +61,7 @@ record Bf16Products(Bf16Functions functions) implements TileProducts {
           at + first * rowBytes(columns),
           Math.min(GroupCode.MAX_ROWS, count - first),
           scratch.sums(),
-          first * GroupProducts.SUM_BYTES);
+          first * groups * GroupProducts.SUM_BYTES);
     }
   }
 

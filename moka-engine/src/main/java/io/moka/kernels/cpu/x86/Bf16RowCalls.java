@@ -94,7 +94,7 @@ final class Bf16RowCalls {
   }
 
   /** Refuses a number of rows that no panel has. */
-  static void checkRows(int rows) {
+  private static void checkRows(int rows) {
     if (rows < 1 || rows > GroupCode.MAX_ROWS) {
       throw new IllegalArgumentException(rows + " rows; a panel has 1 to 16");
     }

@@ -22,13 +22,13 @@ final class FloatCalls {
   private FloatCalls() {}
 
   /**
-   * Multiplies a few rows of floats with a group of 64 rows of weights, or one row with several.
+   * Multiplies a few rows of floats with groups of 64 rows of weights that follow each other.
    * Columns are read in pairs: where their number is odd, one float after each row is read.
    *
    * @param functions of the format of the weights
    * @param weights packed weights
-   * @param group where the group begins, in bytes
-   * @param groups how many follow each other; with more than one row 1
+   * @param group where the first group begins, in bytes
+   * @param groups how many; groups times rows from 1 to 128
    * @param columns of the weights
    * @param next address of the group that this thread will read next, for the prefetch; need not be
    *     mapped
@@ -36,7 +36,7 @@ final class FloatCalls {
    * @param offsets where each row begins in x, in bytes
    * @param first which of the offsets belongs to the first row
    * @param rows how many, from 1 to {@link FloatFunctions#mostRows}
-   * @param out takes 64 sums for each row, or group
+   * @param out takes 64 sums of each group for each row, row after row
    * @param to where the sums begin, in bytes
    * @param table memory of this thread, {@link #TABLE_BYTES}
    */
@@ -57,12 +57,7 @@ final class FloatCalls {
     if (columns < 1) {
       throw new IllegalArgumentException(columns + " columns");
     }
-    if (rows < 1 || rows > functions.mostRows()) {
-      throw new IllegalArgumentException(rows + " rows; a call takes 1 to " + functions.mostRows());
-    }
-    if (groups < 1 || groups > 1 && rows > 1) {
-      throw new IllegalArgumentException(rows + " rows with " + groups + " groups");
-    }
+    Int8Calls.checkCounts(rows, functions.mostRows(), groups);
     long stripBytes = PackedMatrix.stripBytes(functions.format(), columns);
     int pairBytes = PackedMatrix.pairBytes(functions.format());
     long pairs = (columns + 1L) / 2;
@@ -76,7 +71,7 @@ final class FloatCalls {
       Objects.checkFromIndexSize(offset, pairs * 2 * Float.BYTES, x.byteSize());
       table.set(WORD, 8L * i, offset);
     }
-    // relative to the last group; to each before it the same distance leads to its neighbour
+    // relative to the last group; from each before it the same distance leads to its neighbour
     long last = strips + (groups - 1) * groupBytes;
     long ahead = next - last + (functions.blocksAhead()[rows - 1] - pairs) * pairBytes;
     try {
@@ -88,8 +83,8 @@ final class FloatCalls {
           ahead,
           pairs,
           sums,
-          starts,
-          (long) groups);
+          (long) groups,
+          starts);
     } catch (Throwable e) {
       throw Int8Calls.unchecked(e);
     }

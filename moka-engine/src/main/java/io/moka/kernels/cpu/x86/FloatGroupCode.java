@@ -3,12 +3,11 @@ package io.moka.kernels.cpu.x86;
 import io.moka.kernels.cpu.x86.Assembler.Alu;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.WeightFormat;
-import java.util.Optional;
 
 /**
  * The product of a few rows of floats with float weights, in AVX-512 or AVX2: {@code sum = fma(w,
  * x, sum)} over ascending columns. A block is a pair of columns. The input is the memory of the
- * rows; a seventh argument is a table of i64, where each row begins in it, an eighth the groups.
+ * rows; the argument after the groups is a table of i64, where each row begins in it.
  *
  * <pre>
  * for each half of the pair
@@ -64,11 +63,6 @@ final class FloatGroupCode extends GroupCode {
   }
 
   @Override
-  Optional<Mem> groups() {
-    return rows == 1 ? Optional.of(stackArgument(1)) : Optional.empty();
-  }
-
-  @Override
   void prepare() {
     product.prepare(format);
   }
@@ -76,7 +70,7 @@ final class FloatGroupCode extends GroupCode {
   @Override
   void startPass() {
     assembler.load(OFFSET, INPUT_SLOT);
-    assembler.load(BLOCKS, stackArgument(0));
+    assembler.load(BLOCKS, stackArgument(1));
     for (int row = 0; row < rows; row++) {
       assembler.load(ROW[row], Mem.at(BLOCKS, 8 * row));
       assembler.alu(Alu.ADD, ROW[row], OFFSET);

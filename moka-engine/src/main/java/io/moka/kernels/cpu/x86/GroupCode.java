@@ -4,21 +4,20 @@ import io.moka.kernels.cpu.x86.Assembler.Alu;
 import io.moka.kernels.cpu.x86.Assembler.Condition;
 import io.moka.kernels.cpu.x86.Assembler.Label;
 import io.moka.weights.PackedMatrix;
-import java.util.Optional;
 
 /**
- * What the products of 1 to 16 rows with a group of 64 rows of packed weights have in common; a
+ * What the products of 1 to 16 rows with groups of 64 rows of packed weights have in common; a
  * subclass writes one block of it.
  *
  * <pre>
- * void product(weights, stripBytes, input, next, blocks, out, ...)
- *   weights     the first strip of the group; the others follow at stripBytes
+ * void product(weights, stripBytes, input, next, blocks, out, groups, ...)
+ *   weights     the first strip of the first group; the others follow at stripBytes
  *   input       what the subclass reads
  *   next        bytes from where the last blocks are read to what should be prefetched then
  *   blocks      blocks of a strip
- *   out         for each row 64 floats, row after row
+ *   out         for each row 64 floats of each group, row after row
+ *   groups      how many, at least 1
  *   ...         more of the subclass
- *   groups      where one row is multiplied with several groups that follow each other
  *
  * for each pass over 4, 2 or 1 strips            as many as there are registers for sums
  *   sums = 0
@@ -27,7 +26,7 @@ import java.util.Optional;
  * </pre>
  *
  * <p>A lane is a row of weights, and each sum is one chain over ascending columns: its bits depend
- * neither on the number of rows nor on that of strips.
+ * neither on the number of rows nor on those of strips and groups.
  */
 abstract class GroupCode {
   /** Rows that one call takes at most. */
@@ -39,8 +38,8 @@ abstract class GroupCode {
   /** Sums that stay in registers, zmm0 to zmm15, where a subclass has no room for more. */
   static final int SUMS = 16;
 
-  /** Bytes from one row's sums to the next row's. */
-  static final int ROW_BYTES = STRIPS * VECTOR_BYTES;
+  /** Bytes of a row's sums of a group. */
+  private static final int GROUP_SUM_BYTES = STRIPS * VECTOR_BYTES;
 
   static final Gp[] STRIP = {Gp.RDI, Gp.RSI, Gp.R10, Gp.R11};
   static final Gp BLOCKS = Gp.R8;
@@ -48,7 +47,9 @@ abstract class GroupCode {
   static final Gp TEMPORARY = Gp.RAX;
   private static final Gp[] SAVED = {Gp.RBX, Gp.R12, Gp.R13, Gp.R14, Gp.R15};
 
-  /** The frame: room for the subclass, then the slots. */
+  private static final Mem GROUPS = stackArgument(0);
+
+  /** The frame: room for two vectors of each strip, then the slots, then more room. */
   private static final int SLOTS = STRIPS * 2 * VECTOR_BYTES;
 
   private static final Mem BASE_SLOT = slot(0);
@@ -56,10 +57,10 @@ abstract class GroupCode {
   static final Mem INPUT_SLOT = slot(2);
   static final Mem NEXT_SLOT = slot(3);
   private static final Mem BLOCKS_SLOT = slot(4);
-  static final Mem OUT_SLOT = slot(5);
+  private static final Mem OUT_SLOT = slot(5);
   private static final Mem LAST_BLOCKS_SLOT = slot(6);
   private static final Mem PASSES_SLOT = slot(7);
-  private static final int FRAME_BYTES = SLOTS + 64;
+  private static final int MORE_ROOM = SLOTS + 64;
 
   final Assembler assembler;
   final int rows;
@@ -102,14 +103,6 @@ abstract class GroupCode {
     return Integer.highestOneBit(Math.min(STRIPS, mostSums / sumsOfStrip));
   }
 
-  /**
-   * The argument that says how many groups follow each other, where one does; their sums do, too,
-   * so that there can be one row only.
-   */
-  Optional<Mem> groups() {
-    return Optional.empty();
-  }
-
   /** Before all passes: constants in registers. */
   abstract void prepare();
 
@@ -136,10 +129,20 @@ abstract class GroupCode {
     return Mem.at(Gp.RSP, strip * 2 * VECTOR_BYTES);
   }
 
-  /** An argument that is not in a register, from 0. */
+  /** An argument that is not in a register, from 0; of a product of groups 0 is their number. */
   static Mem stackArgument(int index) {
     // above the saved RBP and the return address
     return Mem.at(Gp.RBP, 16 + 8 * index);
+  }
+
+  /** Bytes that the subclass needs beside {@link #room}. */
+  int moreRoomBytes() {
+    return 0;
+  }
+
+  /** Where they begin. */
+  static Mem moreRoom() {
+    return Mem.at(Gp.RSP, MORE_ROOM);
   }
 
   private static Mem slot(int index) {
@@ -147,7 +150,7 @@ abstract class GroupCode {
   }
 
   final void function() {
-    Frame.enter(assembler, SAVED, FRAME_BYTES);
+    Frame.enter(assembler, SAVED, MORE_ROOM + moreRoomBytes());
     assembler.store(BASE_SLOT, Gp.RDI);
     assembler.store(STRIDE_SLOT, Gp.RSI);
     assembler.store(INPUT_SLOT, Gp.RDX);
@@ -155,23 +158,14 @@ abstract class GroupCode {
     assembler.store(BLOCKS_SLOT, Gp.R8);
     assembler.store(OUT_SLOT, Gp.R9);
     prepare();
-    if (strips == STRIPS && groups().isEmpty()) {
-      pass();
-    } else {
-      passes();
-    }
+    passes();
     Frame.leave(assembler, SAVED);
   }
 
   private void passes() {
-    int passesOfGroup = STRIPS / strips;
-    if (groups().isEmpty()) {
-      assembler.move32(TEMPORARY, passesOfGroup);
-    } else {
-      assembler.load(TEMPORARY, groups().get());
-      if (passesOfGroup > 1) {
-        assembler.shiftLeft(TEMPORARY, Integer.numberOfTrailingZeros(passesOfGroup));
-      }
+    assembler.load(TEMPORARY, GROUPS);
+    if (strips < STRIPS) {
+      assembler.shiftLeft(TEMPORARY, Integer.numberOfTrailingZeros(STRIPS / strips));
     }
     assembler.store(PASSES_SLOT, TEMPORARY);
     Label next = assembler.here();
@@ -216,31 +210,35 @@ abstract class GroupCode {
     storeSums();
   }
 
-  /** What becomes of a sum, before or after a pass. */
-  private interface SumEmitter {
-    void emit(Vec sum, int offset);
-  }
-
-  private void forEachSum(SumEmitter emitter) {
-    for (int row = 0; row < rows; row++) {
-      for (int s = 0; s < strips; s++) {
-        for (int part = 0; part < parts; part++) {
-          int offset = row * ROW_BYTES + s * VECTOR_BYTES + part * bits / 8;
-          emitter.emit(sum(s, part, row), offset);
-        }
-      }
-    }
-  }
-
   /** Before a pass; a subclass may have its sums elsewhere. */
   void clearSums() {
-    forEachSum((sum, offset) -> assembler.emit(Op.VPXORD, sum, sum, sum));
+    for (Vec sum : Vec.range(0, rows * strips * parts, bits)) {
+      assembler.emit(Op.VPXORD, sum, sum, sum);
+    }
   }
 
   /** After a pass. */
   void storeSums() {
-    assembler.load(TEMPORARY, OUT_SLOT);
-    forEachSum((sum, offset) -> assembler.emit(Op.VMOVUPS_STORE, Mem.at(TEMPORARY, offset), sum));
+    Gp rowBytes = AHEAD;
+    loadOut(TEMPORARY, rowBytes);
+    for (int row = 0; row < rows; row++) {
+      for (int s = 0; s < strips; s++) {
+        for (int part = 0; part < parts; part++) {
+          Mem to = Mem.at(TEMPORARY, s * VECTOR_BYTES + part * bits / 8);
+          assembler.emit(Op.VMOVUPS_STORE, to, sum(s, part, row));
+        }
+      }
+      if (row + 1 < rows) {
+        assembler.alu(Alu.ADD, TEMPORARY, rowBytes);
+      }
+    }
+  }
+
+  /** Where the pass's sums of the first row go, and how far it is to each next row's. */
+  final void loadOut(Gp first, Gp rowBytes) {
+    assembler.load(first, OUT_SLOT);
+    assembler.load(rowBytes, GROUPS);
+    assembler.shiftLeft(rowBytes, Integer.numberOfTrailingZeros(GROUP_SUM_BYTES));
   }
 
   /** Each stream is read ahead of; towards its end, what the caller will read next instead. */

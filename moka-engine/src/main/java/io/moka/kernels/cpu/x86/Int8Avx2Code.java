@@ -4,13 +4,16 @@ import io.moka.kernels.cpu.x86.Assembler.Alu;
 import io.moka.kernels.cpu.x86.Assembler.Condition;
 import io.moka.kernels.cpu.x86.Assembler.Label;
 import io.moka.weights.TileLayout;
+import java.util.function.IntConsumer;
 
 /**
  * The product of {@link Int8TileCode} in AVX2: a register is half a strip, 8 rows of weights.
  *
  * <p>With 16 registers the codes of a tile stay in eight of them for all rows, and the sums lie in
- * memory: where the caller wants them in the end, 4 KiB at most. Strips are taken in a loop, and in
- * it rows four at a time in another, so that the code fits the caches of decoded instructions.
+ * the frame, 4 KiB at most: where the caller wants them rows are apart by the sums of all groups,
+ * and a power of two of these would bring them all to the same few places of the cache. Strips are
+ * taken in a loop, and in it rows four at a time in another, so that the code fits the caches of
+ * decoded instructions.
  */
 final class Int8Avx2Code extends Int8TileCode {
   /** How integer dot products of four bytes come to be. */
@@ -56,7 +59,9 @@ final class Int8Avx2Code extends Int8TileCode {
   private static final int PARTS = 2;
   private static final int PART_BYTES = 32;
 
-  private static final Gp OUT = Gp.R9;
+  /** The strip's sums of the first row. */
+  private static final Gp SUMS_OF_STRIP = Gp.R9;
+
   private static final Gp ROW = Gp.RCX;
   private static final Gp SUM = Gp.R13;
   private static final Gp LEFT = Gp.R14;
@@ -74,6 +79,9 @@ final class Int8Avx2Code extends Int8TileCode {
   /** Free where there are no offsets, as with all codes that need signs. */
   private static final Vec MAGNITUDE = OFFSET;
 
+  /** Bytes from one row's sums to the next row's. */
+  private final int rowBytes;
+
   private final Dots way;
   private final Vec[] codes = Vec.range(0, CodePlanes.QUADS, 256);
   private final Vec[] dots = Vec.range(8, ROWS_AT_ONCE, 256);
@@ -85,6 +93,7 @@ final class Int8Avx2Code extends Int8TileCode {
     if (way == Dots.SIGNS && layout.scales().hasOffset()) {
       throw new IllegalArgumentException("no register is free for magnitudes");
     }
+    this.rowBytes = strips * VECTOR_BYTES;
     this.way = way;
     this.planes = new CodePlanes(assembler, layout, way == Dots.SIGNS, SPARE, dots);
   }
@@ -101,23 +110,42 @@ final class Int8Avx2Code extends Int8TileCode {
   }
 
   @Override
+  int moreRoomBytes() {
+    return rows * rowBytes;
+  }
+
+  @Override
   void clearSums() {
-    assembler.load(OUT, OUT_SLOT);
-    assembler.move(SUM, OUT);
+    assembler.address(SUMS_OF_STRIP, moreRoom());
     assembler.emit(Op.VPXORD, TERM, TERM, TERM);
-    assembler.move32(LEFT, rows);
-    Label next = assembler.here();
-    for (int at = 0; at < strips * VECTOR_BYTES; at += PART_BYTES) {
-      assembler.emit(Op.VMOVUPS_STORE, Mem.at(SUM, at), TERM);
-    }
-    assembler.alu(Alu.ADD, SUM, ROW_BYTES);
-    assembler.alu(Alu.SUB, LEFT, 1);
-    assembler.jump(Condition.NOT_EQUAL, next);
+    forEachRow(at -> assembler.emit(Op.VMOVUPS_STORE, Mem.at(SUM, at), TERM), () -> {});
   }
 
   @Override
   void storeSums() {
-    // they are there
+    Gp to = TEMPORARY;
+    Gp stride = AHEAD;
+    loadOut(to, stride);
+    forEachRow(
+        at -> {
+          assembler.emit(Op.VMOVUPS, TERM, Mem.at(SUM, at));
+          assembler.emit(Op.VMOVUPS_STORE, Mem.at(to, at), TERM);
+        },
+        () -> assembler.alu(Alu.ADD, to, stride));
+  }
+
+  /** A loop over the rows: something for each part of a row's sums, which SUM points to. */
+  private void forEachRow(IntConsumer part, Runnable nextRow) {
+    assembler.address(SUM, moreRoom());
+    assembler.move32(LEFT, rows);
+    Label next = assembler.here();
+    for (int at = 0; at < rowBytes; at += PART_BYTES) {
+      part.accept(at);
+    }
+    nextRow.run();
+    assembler.alu(Alu.ADD, SUM, rowBytes);
+    assembler.alu(Alu.SUB, LEFT, 1);
+    assembler.jump(Condition.NOT_EQUAL, next);
   }
 
   /** The pointers of the strips take turns in the first's place. */
@@ -135,11 +163,11 @@ final class Int8Avx2Code extends Int8TileCode {
         assembler.move(STRIP[s - 1], STRIP[s]);
       }
       assembler.move(STRIP[strips - 1], ROW);
-      assembler.alu(Alu.ADD, OUT, VECTOR_BYTES);
+      assembler.alu(Alu.ADD, SUMS_OF_STRIP, VECTOR_BYTES);
       assembler.alu(Alu.ADD, FLOATS, BlockScales.HEADER_FLOAT_BYTES);
       assembler.alu(Alu.SUB, STRIPS_LEFT, 1);
       assembler.jump(Condition.NOT_EQUAL, next);
-      assembler.alu(Alu.SUB, OUT, strips * VECTOR_BYTES);
+      assembler.alu(Alu.SUB, SUMS_OF_STRIP, strips * VECTOR_BYTES);
     }
     nextRecords();
   }
@@ -160,16 +188,16 @@ final class Int8Avx2Code extends Int8TileCode {
     int turns = rows / ROWS_AT_ONCE;
     int rest = rows % ROWS_AT_ONCE;
     if (rows <= ROWS_AT_ONCE) {
-      multiply(PANEL, Mem.at(OUT, at), sub, rows);
+      multiply(PANEL, Mem.at(SUMS_OF_STRIP, at), sub, rows);
       return;
     }
     assembler.move(ROW, PANEL);
-    assembler.move(SUM, OUT);
+    assembler.move(SUM, SUMS_OF_STRIP);
     assembler.move32(LEFT, turns);
     Label next = assembler.here();
     multiply(ROW, Mem.at(SUM, at), sub, ROWS_AT_ONCE);
     assembler.alu(Alu.ADD, ROW, ROWS_AT_ONCE * rec.bytes());
-    assembler.alu(Alu.ADD, SUM, ROWS_AT_ONCE * ROW_BYTES);
+    assembler.alu(Alu.ADD, SUM, ROWS_AT_ONCE * rowBytes);
     assembler.alu(Alu.SUB, LEFT, 1);
     assembler.jump(Condition.NOT_EQUAL, next);
     if (rest > 0) {
@@ -190,7 +218,7 @@ final class Int8Avx2Code extends Int8TileCode {
         case WORDS -> words(record, from, from + quads, rowsNow);
         case SIGNS -> signs(record, from, from + quads, rowsNow);
       }
-      finish(record, sums.plus(first * ROW_BYTES), sub, rowsNow);
+      finish(record, sums.plus(first * rowBytes), sub, rowsNow);
     }
   }
 
@@ -252,7 +280,7 @@ final class Int8Avx2Code extends Int8TileCode {
 
   private void finish(Mem record, Mem sums, int sub, int count) {
     for (int i = 0; i < count; i++) {
-      Mem sum = sums.plus(i * ROW_BYTES);
+      Mem sum = sums.plus(i * rowBytes);
       assembler.emit(Op.VBROADCASTSS, TERM, row(record, i, ActivationRecord.SCALE));
       assembler.emit(Op.VMULPS, TERM, SCALE, TERM);
       assembler.emit(Op.VCVTDQ2PS, dots[i], dots[i]);

@@ -1,5 +1,6 @@
 package io.moka.kernels.cpu.x86;
 
+import io.moka.kernels.cpu.GroupProducts;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.TileLayout;
 import java.lang.foreign.FunctionDescriptor;
@@ -112,68 +113,23 @@ final class Int8Calls {
   }
 
   /**
-   * Multiplies up to 16 quantised rows with a group of 64 rows of weights.
+   * Multiplies up to 16 quantised rows with groups of 64 rows of weights that follow each other: a
+   * call costs as much as reading some kilobytes, during which memory waits.
    *
    * @param functions of the layout of the weights
    * @param weights packed weights
-   * @param group where the group begins, in bytes
+   * @param group where the first group begins, in bytes
+   * @param groups how many; groups times rows from 1 to 128
    * @param columns of the weights, whole blocks
    * @param next address of the group that this thread will read next, for the prefetch; need not be
    *     mapped
    * @param panel memory of the panel of the rows
    * @param at where the panel begins, in bytes
    * @param rows rows of the panel, from 1 to 16
-   * @param out takes 64 sums for each row
+   * @param out takes 64 sums of each group for each row, row after row
    * @param to where the sums begin, in bytes
    */
   static void product(
-      Int8Functions functions,
-      MemorySegment weights,
-      long group,
-      int columns,
-      long next,
-      MemorySegment panel,
-      long at,
-      int rows,
-      MemorySegment out,
-      long to) {
-    product(functions, weights, group, 1, columns, next, panel, at, rows, out, to);
-  }
-
-  /**
-   * Multiplies one quantised row with groups of 64 rows of weights that follow each other: a call
-   * costs as much as reading some kilobytes, during which memory waits.
-   *
-   * @param functions of the layout of the weights; they take several groups
-   * @param weights packed weights
-   * @param group where the first group begins, in bytes
-   * @param groups how many, at least 1
-   * @param columns of the weights, whole blocks
-   * @param next address of the group that this thread will read next, for the prefetch; need not be
-   *     mapped
-   * @param panel memory of the row
-   * @param at where the row begins, in bytes
-   * @param out takes 64 sums for each group
-   * @param to where the sums begin, in bytes
-   */
-  static void rowProduct(
-      Int8Functions functions,
-      MemorySegment weights,
-      long group,
-      int groups,
-      int columns,
-      long next,
-      MemorySegment panel,
-      long at,
-      MemorySegment out,
-      long to) {
-    if (groups < 1 || groups > 1 && !functions.rowTakesGroups()) {
-      throw new IllegalArgumentException(groups + " groups");
-    }
-    product(functions, weights, group, groups, columns, next, panel, at, 1, out, to);
-  }
-
-  private static void product(
       Int8Functions functions,
       MemorySegment weights,
       long group,
@@ -191,16 +147,14 @@ final class Int8Calls {
       throw new IllegalArgumentException(
           columns + " columns are not whole blocks of " + blockColumns);
     }
-    if (rows < 1 || rows > GroupCode.MAX_ROWS) {
-      throw new IllegalArgumentException(rows + " rows; a call takes 1 to 16");
-    }
+    checkCounts(rows, GroupCode.MAX_ROWS, groups);
     long stripBytes = layout.stripBytes(columns);
     long blocks = columns / blockColumns;
     long groupBytes = PackedMatrix.GROUP_STRIPS * stripBytes;
     long strips = address(weights, group, groups * groupBytes);
     long records = address(panel, at, functions.rec().panelBytes(columns, rows));
     long sums = address(writable(out), to, groups * rows * SUM_BYTES);
-    // relative to the last group; to each before it the same distance leads to its neighbour
+    // relative to the last group; from each before it the same distance leads to its neighbour
     long last = strips + (groups - 1) * groupBytes;
     long ahead = next - last + (functions.blocksAhead()[rows - 1] - blocks) * layout.blockBytes();
     try {
@@ -208,6 +162,17 @@ final class Int8Calls {
           functions.product(rows), strips, stripBytes, records, ahead, blocks, sums, (long) groups);
     } catch (Throwable e) {
       throw unchecked(e);
+    }
+  }
+
+  /** Refuses numbers of rows and groups that no call takes. */
+  static void checkCounts(int rows, int mostRows, int groups) {
+    if (rows < 1 || rows > mostRows) {
+      throw new IllegalArgumentException(rows + " rows; a call takes 1 to " + mostRows);
+    }
+    if (groups < 1 || groups > GroupProducts.MAX_ROWS / rows) {
+      throw new IllegalArgumentException(
+          groups + " groups with " + rows + " rows; their product may be 1 to 128");
     }
   }
 

@@ -15,7 +15,6 @@ import java.lang.foreign.MemorySegment;
  * @param quantise from floats into a panel
  * @param copy from a row alone into a panel
  * @param products for each number of rows
- * @param rowTakesGroups whether that of one row takes several groups
  */
 record Int8Functions(
     TileLayout layout,
@@ -24,8 +23,7 @@ record Int8Functions(
     CodeMemory memory,
     MemorySegment quantise,
     MemorySegment copy,
-    MemorySegment[] products,
-    boolean rowTakesGroups)
+    MemorySegment[] products)
     implements AutoCloseable {
   /** Writes and loads the functions for a layout, if this processor can run them. */
   static Availability<Int8Functions> load(TileLayout layout, CpuFeatures features) {
@@ -65,8 +63,7 @@ record Int8Functions(
                   memory,
                   memory.entry(0),
                   memory.entry(copy),
-                  memory.entries(products),
-                  wide));
+                  memory.entries(products)));
     };
   }
 

@@ -1,7 +1,6 @@
 package io.moka.kernels.cpu.x86;
 
 import io.moka.weights.TileLayout;
-import java.util.Optional;
 
 /**
  * The product of {@link Int8TileCode} in AVX-512 with byte dot products.
@@ -34,11 +33,6 @@ final class Int8GroupCode extends Int8TileCode {
   /** Writes the function for a number of rows. */
   static void emit(Assembler assembler, TileLayout layout, int rows, ReadPattern pattern) {
     new Int8GroupCode(assembler, layout, rows, pattern).function();
-  }
-
-  @Override
-  Optional<Mem> groups() {
-    return rows == 1 ? Optional.of(stackArgument(0)) : Optional.empty();
   }
 
   @Override

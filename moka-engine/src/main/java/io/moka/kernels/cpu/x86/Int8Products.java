@@ -23,8 +23,12 @@ record Int8Products(Int8Functions few, Optional<AmxInt8Functions> many) implemen
   }
 
   @Override
-  public int groupsOfRow() {
-    return few.rowTakesGroups() ? GroupProducts.MAX_ROWS : 1;
+  public int groupsAtOnce(int rows) {
+    return inTiles(rows) ? 1 : TileProducts.groupsAtOnce(rows, GroupCode.MAX_ROWS);
+  }
+
+  private boolean inTiles(int rows) {
+    return rows >= MANY_ROWS && many.isPresent();
   }
 
   @Override
@@ -50,41 +54,36 @@ record Int8Products(Int8Functions few, Optional<AmxInt8Functions> many) implemen
   @Override
   public void multiply(
       PackedMatrix weights,
-      long group,
+      int group,
       int groups,
       MemorySegment tiles,
       long at,
       int count,
       Scratch scratch) {
-    if (groups > 1 && count > 1) {
-      throw new IllegalArgumentException(count + " rows with " + groups + " groups");
-    }
     int columns = weights.columns();
     long next = TileProducts.nextGroup(weights, group, groups);
     MemorySegment sums = scratch.sums();
-    if (count >= MANY_ROWS && many.isPresent()) {
+    long first = group * weights.groupBytes();
+    if (inTiles(count)) {
       AmxInt8Functions own = many.get();
       MemorySegment chunk = scratch.panel(AmxInt8Calls.chunkBytes(own));
       AmxInt8Calls.product(
-          own, weights.data(), group, columns, next, tiles, at, count, sums, 0, chunk);
+          own, weights.data(), first, columns, next, tiles, at, count, sums, 0, chunk);
       return;
     }
-    if (groups > 1) {
-      Int8Calls.rowProduct(few, weights.data(), group, groups, columns, next, tiles, at, sums, 0);
-      return;
-    }
-    for (int first = 0; first < count; first += GroupCode.MAX_ROWS) {
+    for (int row = 0; row < count; row += GroupCode.MAX_ROWS) {
       Int8Calls.product(
           few,
           weights.data(),
-          group,
+          first,
+          groups,
           columns,
           next,
           tiles,
-          at + first * rowBytes(columns),
-          Math.min(GroupCode.MAX_ROWS, count - first),
+          at + row * rowBytes(columns),
+          Math.min(GroupCode.MAX_ROWS, count - row),
           sums,
-          first * GroupProducts.SUM_BYTES);
+          row * groups * GroupProducts.SUM_BYTES);
     }
   }
 

@@ -1,12 +1,13 @@
 package io.moka.kernels.cpu.x86;
 
+import io.moka.kernels.cpu.GroupProducts;
 import io.moka.kernels.cpu.Scratch;
 import io.moka.weights.PackedMatrix;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Products of rows in tiles with weights of one format, in machine code: {@link
- * io.moka.kernels.cpu.GroupProducts} says what the methods do. Owns its code.
+ * Products of rows in tiles with weights of one format, in machine code: {@link GroupProducts} says
+ * what the methods do. Owns its code.
  */
 interface TileProducts extends AutoCloseable {
   /** Bytes that a row takes in a tile. */
@@ -26,15 +27,15 @@ interface TileProducts extends AutoCloseable {
       int row,
       int rows);
 
-  /** Groups that one row is multiplied with in one call at most. */
-  default int groupsOfRow() {
+  /** Groups that rows are multiplied with in one call at most. */
+  default int groupsAtOnce(int rows) {
     return 1;
   }
 
-  /** Multiplies rows in tiles with a group of weights, or one row with several. */
+  /** Multiplies rows in tiles with groups of weights. */
   void multiply(
       PackedMatrix weights,
-      long group,
+      int group,
       int groups,
       MemorySegment tiles,
       long at,
@@ -44,10 +45,13 @@ interface TileProducts extends AutoCloseable {
   @Override
   void close();
 
-  /** Where the group after some begins: threads take runs of neighbours. */
-  static long nextGroup(PackedMatrix weights, long group, int groups) {
-    return weights.data().address()
-        + group
-        + groups * PackedMatrix.GROUP_STRIPS * weights.stripBytes();
+  /** Groups for rows that one call of machine code takes; with more each is read several times. */
+  static int groupsAtOnce(int rows, int mostRows) {
+    return rows > mostRows ? 1 : GroupProducts.MAX_ROWS / rows;
+  }
+
+  /** The address of the group after some: threads take runs of neighbours. */
+  static long nextGroup(PackedMatrix weights, int group, int groups) {
+    return weights.data().address() + (group + groups) * weights.groupBytes();
   }
 }

@@ -227,43 +227,51 @@ public final class X86Products implements GroupProducts {
   }
 
   @Override
-  public int groupsOfRow(WeightFormat format) {
+  public int groupsAtOnce(WeightFormat format, int rows) {
     TileProducts own = tiled.get(format);
     if (own != null) {
-      return own.groupsOfRow();
+      return own.groupsAtOnce(rows);
     }
-    boolean inFloats = floats.containsKey(format) && !rest.usesTiles(format);
-    return inFloats ? MAX_ROWS : rest.groupsOfRow(format);
+    FloatFunctions inFloats = floats.get(format);
+    return inFloats == null || rest.usesTiles(format)
+        ? rest.groupsAtOnce(format, rows)
+        : TileProducts.groupsAtOnce(rows, inFloats.mostRows());
+  }
+
+  private void check(WeightFormat format, int groups, int rows) {
+    if (groups < 1 || groups > groupsAtOnce(format, rows)) {
+      throw new IllegalArgumentException(rows + " rows with " + groups + " groups of " + format);
+    }
   }
 
   @Override
   public void multiplyTiles(
       PackedMatrix weights,
-      long strip,
-      int strips,
+      int group,
+      int groups,
       MemorySegment tiles,
       long at,
       int count,
       Scratch scratch) {
+    check(weights.format(), groups, count);
     TileProducts own = tiled.get(weights.format());
     if (own == null) {
-      rest.multiplyTiles(weights, strip, strips, tiles, at, count, scratch);
+      rest.multiplyTiles(weights, group, groups, tiles, at, count, scratch);
     } else {
-      int groups = Math.ceilDiv(strips, PackedMatrix.GROUP_STRIPS);
-      own.multiply(weights, strip, groups, tiles, at, count, scratch);
+      own.multiply(weights, group, groups, tiles, at, count, scratch);
     }
   }
 
   @Override
   public void multiplyRows(
-      PackedMatrix weights, long strip, int strips, MemorySegment x, int count, Scratch scratch) {
+      PackedMatrix weights, int group, int groups, MemorySegment x, int count, Scratch scratch) {
+    check(weights.format(), groups, count);
     FloatFunctions own = floats.get(weights.format());
     if (own == null) {
-      rest.multiplyRows(weights, strip, strips, x, count, scratch);
+      rest.multiplyRows(weights, group, groups, x, count, scratch);
       return;
     }
-    int groups = Math.ceilDiv(strips, PackedMatrix.GROUP_STRIPS);
-    long next = TileProducts.nextGroup(weights, strip, groups);
+    long next = TileProducts.nextGroup(weights, group, groups);
     MemorySegment table = scratch.panel(FloatCalls.TABLE_BYTES);
     // calls of about as many rows each: with very few the weights would be read for little
     int calls = Math.max(1, Math.ceilDiv(count, own.mostRows()));
@@ -272,7 +280,7 @@ public final class X86Products implements GroupProducts {
       FloatCalls.product(
           own,
           weights.data(),
-          strip,
+          group * weights.groupBytes(),
           groups,
           weights.columns(),
           next,
@@ -281,7 +289,7 @@ public final class X86Products implements GroupProducts {
           first,
           Math.min(atOnce, count - first),
           scratch.sums(),
-          first * SUM_BYTES,
+          first * groups * SUM_BYTES,
           table);
     }
   }

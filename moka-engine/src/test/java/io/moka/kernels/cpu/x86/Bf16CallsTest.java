@@ -22,9 +22,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Every number of rows against the definition, bit for bit, subnormal numbers included. */
+/**
+ * Every number of rows, one group and several, against the definition, bit for bit, subnormal
+ * numbers included.
+ */
 class Bf16CallsTest {
   private static final int ROWS = GroupCode.MAX_ROWS;
+  private static final int GROUPS = 3;
   private static final float UNTOUCHED = 12345f;
 
   private final Arena arena = Arena.ofShared();
@@ -57,7 +61,7 @@ class Bf16CallsTest {
 
   private void check(Bf16Functions functions, int columns, int exponents) {
     SplittableRandom random = new SplittableRandom(columns);
-    int outputs = 2 * PackedMatrix.GROUP_ROWS;
+    int outputs = GROUPS * PackedMatrix.GROUP_ROWS;
     PackedMatrix matrix = weights(arena, outputs, columns, exponents, random);
     float[][] x = new float[ROWS][columns];
     float[][] expected = new float[ROWS][outputs];
@@ -70,31 +74,37 @@ class Bf16CallsTest {
       }
     }
     MemorySegment panel = arena.allocate(4 + Bf16Calls.panelBytes(columns, ROWS), 4);
-    MemorySegment out = arena.allocate((ROWS + 1) * Int8Calls.SUM_BYTES, 4);
+    MemorySegment out = arena.allocate((ROWS + 1) * GROUPS * Int8Calls.SUM_BYTES, 4);
     for (int count = 1; count <= ROWS; count++) {
       int first = ROWS - count;
       for (int row = 0; row < count; row++) {
         round(functions, x[first + row], panel, row, count, random);
       }
-      for (int group = 0; group < 2; group++) {
-        for (long i = 0; i < out.byteSize(); i += 4) {
-          out.set(ValueLayout.JAVA_FLOAT, i, UNTOUCHED);
-        }
-        long at = group * PackedMatrix.GROUP_STRIPS * matrix.stripBytes();
-        long next = matrix.data().address();
-        int shares = 1 + random.nextInt(8);
-        int share = random.nextInt(shares);
-        Bf16Calls.product(
-            functions, matrix.data(), at, columns, next, share, shares, panel, 4, count, out, 0);
-        for (int i = 0; i < (ROWS + 1) * PackedMatrix.GROUP_ROWS; i++) {
-          int row = i / PackedMatrix.GROUP_ROWS;
-          int output = group * PackedMatrix.GROUP_ROWS + i % PackedMatrix.GROUP_ROWS;
-          float value = row < count ? expected[first + row][output] : UNTOUCHED;
-          float found = out.get(ValueLayout.JAVA_FLOAT, i * 4L);
-          if (Float.floatToIntBits(value) != Float.floatToIntBits(found)) {
-            assertThat(found)
-                .as("%d columns, %d rows, row %d, output %d", columns, count, row, output)
-                .isEqualTo(value);
+      for (int groups = 1; groups <= GROUPS; groups++) {
+        for (int group = 0; group + groups <= GROUPS; group++) {
+          for (long i = 0; i < out.byteSize(); i += 4) {
+            out.set(ValueLayout.JAVA_FLOAT, i, UNTOUCHED);
+          }
+          MemorySegment w = matrix.data();
+          long at = group * matrix.groupBytes();
+          long next = w.address();
+          int shares = groups == 1 ? 1 + random.nextInt(8) : 1;
+          int share = random.nextInt(shares);
+          Bf16Calls.product(
+              functions, w, at, groups, columns, next, share, shares, panel, 4, count, out, 0);
+          int width = groups * PackedMatrix.GROUP_ROWS;
+          for (int i = 0; i < (ROWS + 1) * width; i++) {
+            int row = i / width;
+            int output = group * PackedMatrix.GROUP_ROWS + i % width;
+            float value = row < count ? expected[first + row][output] : UNTOUCHED;
+            float found = out.get(ValueLayout.JAVA_FLOAT, i * 4L);
+            if (Float.floatToIntBits(value) != Float.floatToIntBits(found)) {
+              assertThat(found)
+                  .as(
+                      "%d columns, %d rows, %d groups, row %d, output %d",
+                      columns, count, groups, row, output)
+                  .isEqualTo(value);
+            }
           }
         }
       }
@@ -181,32 +191,38 @@ class Bf16CallsTest {
     try (Bf16Functions functions = functions()) {
       long group = PackedMatrix.GROUP_STRIPS * PackedMatrix.stripBytes(WeightFormat.BF16, 33);
       MemorySegment w = arena.allocate(group, 64);
+      MemorySegment two = arena.allocate(2 * group, 64);
       MemorySegment panel = arena.allocate(Bf16Calls.panelBytes(33, 2), 4);
       MemorySegment x = arena.allocate(33 * 4, 4);
       MemorySegment out = arena.allocate(2 * Int8Calls.SUM_BYTES, 4);
       MemorySegment sealed = out.asReadOnly();
       MemorySegment heap = MemorySegment.ofArray(new long[(int) group / 8]);
-      Bf16Calls.product(functions, w, 0, 33, 0, 0, 1, panel, 0, 2, out, 0);
+      Bf16Calls.product(functions, w, 0, 1, 33, 0, 0, 1, panel, 0, 2, out, 0);
       Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 33, panel, 0, 1, 2);
       assertOutOfBounds(
-          () -> Bf16Calls.product(functions, w, 64, 33, 0, 0, 1, panel, 0, 2, out, 0),
-          () -> Bf16Calls.product(functions, w, -64, 33, 0, 0, 1, panel, 0, 2, out, 0),
-          () -> Bf16Calls.product(functions, w, 0, 35, 0, 0, 1, panel, 0, 2, out, 0),
-          () -> Bf16Calls.product(functions, w, 0, 33, 0, 0, 1, panel, 0, 3, out, 0),
-          () -> Bf16Calls.product(functions, w, 0, 33, 0, 0, 1, panel, 4, 2, out, 0),
-          () -> Bf16Calls.product(functions, w, 0, 33, 0, 0, 1, panel, 0, 2, out, 4),
-          () -> Bf16Calls.product(functions, w, 0, 33, 0, 1, 1, panel, 0, 2, out, 0),
+          () -> Bf16Calls.product(functions, w, 64, 1, 33, 0, 0, 1, panel, 0, 2, out, 0),
+          () -> Bf16Calls.product(functions, w, -64, 1, 33, 0, 0, 1, panel, 0, 2, out, 0),
+          () -> Bf16Calls.product(functions, w, 0, 1, 35, 0, 0, 1, panel, 0, 2, out, 0),
+          () -> Bf16Calls.product(functions, w, 0, 1, 33, 0, 0, 1, panel, 0, 3, out, 0),
+          () -> Bf16Calls.product(functions, w, 0, 1, 33, 0, 0, 1, panel, 4, 2, out, 0),
+          () -> Bf16Calls.product(functions, w, 0, 1, 33, 0, 0, 1, panel, 0, 2, out, 4),
+          () -> Bf16Calls.product(functions, w, 0, 1, 33, 0, 1, 1, panel, 0, 2, out, 0),
+          () -> Bf16Calls.product(functions, w, 0, 2, 33, 0, 0, 1, panel, 0, 1, out, 0),
+          () -> Bf16Calls.product(functions, two, 0, 2, 33, 0, 0, 1, panel, 0, 2, out, 0),
           () -> Bf16RowCalls.fill(functions.round(), 1, x, 4, 0, 33, panel, 0, 0, 2),
           () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 32, 33, panel, 0, 0, 2),
           () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 33, panel, 4, 0, 2),
           () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 33, panel, 0, 2, 2),
           () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 33, panel, 0, 0, 3));
       assertRefused(
-          () -> Bf16Calls.product(functions, w, 0, 33, 0, 0, 1, panel, 0, 0, out, 0),
-          () -> Bf16Calls.product(functions, w, 0, 33, 0, 0, 1, panel, 0, 17, out, 0),
-          () -> Bf16Calls.product(functions, w, 0, 0, 0, 0, 1, panel, 0, 2, out, 0),
-          () -> Bf16Calls.product(functions, w, 0, 33, 0, 0, 1, panel, 0, 2, sealed, 0),
-          () -> Bf16Calls.product(functions, heap, 0, 33, 0, 0, 1, panel, 0, 2, out, 0),
+          () -> Bf16Calls.product(functions, w, 0, 1, 33, 0, 0, 1, panel, 0, 0, out, 0),
+          () -> Bf16Calls.product(functions, w, 0, 1, 33, 0, 0, 1, panel, 0, 17, out, 0),
+          () -> Bf16Calls.product(functions, w, 0, 1, 0, 0, 0, 1, panel, 0, 2, out, 0),
+          () -> Bf16Calls.product(functions, two, 0, 0, 33, 0, 0, 1, panel, 0, 2, out, 0),
+          () -> Bf16Calls.product(functions, two, 0, 65, 33, 0, 0, 1, panel, 0, 2, out, 0),
+          () -> Bf16Calls.product(functions, two, 0, 2, 33, 0, 0, 2, panel, 0, 1, out, 0),
+          () -> Bf16Calls.product(functions, w, 0, 1, 33, 0, 0, 1, panel, 0, 2, sealed, 0),
+          () -> Bf16Calls.product(functions, heap, 0, 1, 33, 0, 0, 1, panel, 0, 2, out, 0),
           () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 16, 2, panel, 0, 0, 2),
           () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, -32, 2, panel, 0, 0, 2),
           () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 0, panel, 0, 0, 2),
@@ -225,10 +241,10 @@ class Bf16CallsTest {
     MemorySegment panel = arena.allocate(64, 4);
     MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
     assertThatIllegalStateException()
-        .isThrownBy(() -> Bf16Calls.product(functions, old, 0, 8, 0, 0, 1, panel, 0, 1, out, 0));
+        .isThrownBy(() -> Bf16Calls.product(functions, old, 0, 1, 8, 0, 0, 1, panel, 0, 1, out, 0));
     functions.close();
     assertThatIllegalStateException()
-        .isThrownBy(() -> Bf16Calls.product(functions, w, 0, 8, 0, 0, 1, panel, 0, 1, out, 0));
+        .isThrownBy(() -> Bf16Calls.product(functions, w, 0, 1, 8, 0, 0, 1, panel, 0, 1, out, 0));
   }
 
   @Test

@@ -18,9 +18,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Every number of rows against a chain of fused multiply-adds, bit for bit. */
+/**
+ * Every number of rows, one group and several, against chains of fused multiply-adds, bit for bit.
+ */
 class FloatCallsTest {
   private static final int ROWS = FloatGroupCode.MOST_ROWS;
+  private static final int GROUPS = 3;
   private static final float UNTOUCHED = 12345f;
 
   private final Arena arena = Arena.ofShared();
@@ -43,9 +46,11 @@ class FloatCallsTest {
   @ParameterizedTest
   @MethodSource("formatsAndSteps")
   void productsEqualPlainLoops(WeightFormat format, InstructionSet most) {
-    try (FloatFunctions functions = functions(format, Processor.upTo(most))) {
-      for (int columns : new int[] {1, 2, 7, 96, 97, 101, 333}) {
-        check(functions, columns);
+    for (CpuFeatures processor : Processor.ofEachFamily(Processor.upTo(most))) {
+      try (FloatFunctions functions = functions(format, processor)) {
+        for (int columns : new int[] {1, 2, 7, 96, 97, 101, 333}) {
+          check(functions, columns);
+        }
       }
     }
   }
@@ -53,7 +58,7 @@ class FloatCallsTest {
   private void check(FloatFunctions functions, int columns) {
     SplittableRandom random = new SplittableRandom(columns);
     WeightFormat format = functions.format();
-    int outputs = 2 * PackedMatrix.GROUP_ROWS;
+    int outputs = GROUPS * PackedMatrix.GROUP_ROWS;
     MemorySegment weights = arena.allocate(PackedMatrix.bytes(format, outputs, columns), 64);
     PackedMatrix matrix = new PackedMatrix(format, outputs, columns, weights);
     fillWeights(matrix, random);
@@ -75,34 +80,33 @@ class FloatCallsTest {
         expected[row][output] = sum;
       }
     }
-    MemorySegment out = arena.allocate((ROWS + 1) * Int8Calls.SUM_BYTES, 4);
+    MemorySegment out = arena.allocate((ROWS + 1) * GROUPS * Int8Calls.SUM_BYTES, 4);
     MemorySegment table = arena.allocate(FloatCalls.TABLE_BYTES, 8);
-    long groupBytes = PackedMatrix.GROUP_STRIPS * matrix.stripBytes();
-    FloatCalls.product(functions, weights, 0, 2, columns, 0, x, offsets, 0, 1, out, 0, table);
-    for (int output = 0; output < outputs; output++) {
-      assertThat(out.get(ValueLayout.JAVA_FLOAT, output * 4L))
-          .as("seed and columns %d, both groups at once, output %d", columns, output)
-          .isEqualTo(expected[0][output]);
-    }
     for (int count = 1; count <= functions.mostRows(); count++) {
       int first = ROWS - count;
-      for (int group = 0; group < 2; group++) {
-        for (long i = 0; i < out.byteSize(); i += 4) {
-          out.set(ValueLayout.JAVA_FLOAT, i, UNTOUCHED);
-        }
-        long at = group * groupBytes;
-        long next = weights.address();
-        FloatCalls.product(
-            functions, weights, at, 1, columns, next, x, offsets, first, count, out, 0, table);
-        for (int i = 0; i < (ROWS + 1) * PackedMatrix.GROUP_ROWS; i++) {
-          int row = i / PackedMatrix.GROUP_ROWS;
-          int output = group * PackedMatrix.GROUP_ROWS + i % PackedMatrix.GROUP_ROWS;
-          float value = row < count ? expected[first + row][output] : UNTOUCHED;
-          float found = out.get(ValueLayout.JAVA_FLOAT, i * 4L);
-          if (Float.floatToIntBits(value) != Float.floatToIntBits(found)) {
-            assertThat(found)
-                .as("seed and columns %d, %d rows, row %d, output %d", columns, count, row, output)
-                .isEqualTo(value);
+      for (int groups = 1; groups <= GROUPS; groups++) {
+        for (int group = 0; group + groups <= GROUPS; group++) {
+          for (long i = 0; i < out.byteSize(); i += 4) {
+            out.set(ValueLayout.JAVA_FLOAT, i, UNTOUCHED);
+          }
+          long at = group * matrix.groupBytes();
+          long next = weights.address();
+          FloatCalls.product(
+              functions, weights, at, groups, columns, next, x, offsets, first, count, out, 0,
+              table);
+          int width = groups * PackedMatrix.GROUP_ROWS;
+          for (int i = 0; i < (ROWS + 1) * width; i++) {
+            int row = i / width;
+            int output = group * PackedMatrix.GROUP_ROWS + i % width;
+            float value = row < count ? expected[first + row][output] : UNTOUCHED;
+            float found = out.get(ValueLayout.JAVA_FLOAT, i * 4L);
+            if (Float.floatToIntBits(value) != Float.floatToIntBits(found)) {
+              assertThat(found)
+                  .as(
+                      "seed and columns %d, %d rows, %d groups, row %d, output %d",
+                      columns, count, groups, row, output)
+                  .isEqualTo(value);
+            }
           }
         }
       }
@@ -134,6 +138,7 @@ class FloatCallsTest {
   void refusesWhatDoesNotFit() {
     try (FloatFunctions functions = functions(WeightFormat.BF16, Processor.whole())) {
       MemorySegment w = arena.allocate(4 * 64, 64);
+      MemorySegment two = arena.allocate(2 * 4 * 64, 64);
       MemorySegment x = arena.allocate(16, 4);
       MemorySegment out = arena.allocate(2 * Int8Calls.SUM_BYTES, 4);
       MemorySegment table = arena.allocate(FloatCalls.TABLE_BYTES, 8);
@@ -143,6 +148,7 @@ class FloatCallsTest {
           new Runnable[] {
             () -> FloatCalls.product(functions, w, 0, 1, 3, 0, x, rows, 0, 1, out, 0, table),
             () -> FloatCalls.product(functions, w, 0, 2, 1, 0, x, rows, 0, 1, out, 0, table),
+            () -> FloatCalls.product(functions, two, 0, 2, 1, 0, x, rows, 0, 2, out, 0, table),
             () -> FloatCalls.product(functions, w, 64, 1, 2, 0, x, rows, 0, 1, out, 0, table),
             () -> FloatCalls.product(functions, w, 0, 1, 1, 0, x, rows, 2, 1, out, 0, table),
             () -> FloatCalls.product(functions, w, 0, 1, 1, 0, x, rows, 3, 1, out, 0, table),
@@ -159,7 +165,7 @@ class FloatCallsTest {
             .isThrownBy(() ->
                 FloatCalls.product(functions, w, 0, 1, 1, 0, x, rows, 0, count, out, 0, table));
       }
-      for (int groups : new int[] {0, 2}) {
+      for (int groups : new int[] {0, 65}) {
         assertThatIllegalArgumentException()
             .isThrownBy(() ->
                 FloatCalls.product(functions, w, 0, groups, 1, 0, x, rows, 0, 2, out, 0, table));

@@ -11,8 +11,8 @@ import java.lang.foreign.ValueLayout;
 
 /** Runs every kernel between forbidden pages; the process of {@link GuardPagesTest}. */
 final class GuardedRun {
-  /** Groups that a row is multiplied with at once. */
-  private static final int ROW_GROUPS = 3;
+  /** Groups that rows are multiplied with at once. */
+  private static final int[] GROUPS = {1, 3};
 
   private static final int[] BLOCKS = {1, 2, 5, 16};
   private static final int[] COLUMNS = {1, 2, 3, 37, 200, 513};
@@ -43,7 +43,10 @@ final class GuardedRun {
             case "attention" ->
                 attention(SpanFunctions.load(KvType.valueOf(arguments[2]), features), atEnd);
             case "attention-rounded" -> attention(SpanFunctions.loadRounding(features), atEnd);
-            default -> products(WeightFormat.valueOf(arguments[1]), features, atEnd);
+            default ->
+                Processor.ofEachFamily(features).stream()
+                    .mapToInt(each -> products(WeightFormat.valueOf(arguments[1]), each, atEnd))
+                    .sum();
           };
     }
     System.out.println(calls + " products");
@@ -61,26 +64,31 @@ final class GuardedRun {
         ((Availability.Ready<Bf16Functions>) Bf16Functions.load(features)).value()) {
       for (int columns : COLUMNS) {
         for (int rows = 1; rows <= GroupCode.MAX_ROWS; rows++) {
-          bf16(functions, columns, rows, atEnd);
-          calls++;
+          for (int groups : GROUPS) {
+            bf16(functions, columns, rows, groups, atEnd);
+            calls++;
+          }
         }
       }
     }
     return calls;
   }
 
-  private static void bf16(Bf16Functions functions, int columns, int rows, boolean atEnd) {
+  private static void bf16(
+      Bf16Functions functions, int columns, int rows, int groups, boolean atEnd) {
     try (GuardedArena arena = new GuardedArena(atEnd)) {
       long strip = PackedMatrix.stripBytes(WeightFormat.BF16, columns);
-      MemorySegment weights = arena.allocate(PackedMatrix.GROUP_STRIPS * strip, 64);
+      MemorySegment weights = arena.allocate(groups * PackedMatrix.GROUP_STRIPS * strip, 64);
       MemorySegment x = arena.allocate(columns * 4L, 4);
       MemorySegment panel = arena.allocate(Bf16Calls.panelBytes(columns, rows), 4);
-      MemorySegment out = arena.allocate(rows * Int8Calls.SUM_BYTES, 4);
+      MemorySegment out = arena.allocate(groups * rows * Int8Calls.SUM_BYTES, 4);
       for (int row = 0; row < rows; row++) {
         Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, columns, panel, 0, row, rows);
       }
       long next = weights.address();
-      Bf16Calls.product(functions, weights, 0, columns, next, 1, 3, panel, 0, rows, out, 0);
+      int shares = groups == 1 ? 3 : 1;
+      Bf16Calls.product(
+          functions, weights, 0, groups, columns, next, shares / 2, shares, panel, 0, rows, out, 0);
     }
   }
 
@@ -91,35 +99,33 @@ final class GuardedRun {
         ((Availability.Ready<Int8Functions>) Int8Functions.load(layout, features)).value()) {
       for (int blocks : BLOCKS) {
         for (int rows = 1; rows <= GroupCode.MAX_ROWS; rows++) {
-          quantised(functions, blocks * format.blockElements(), rows, atEnd);
-          calls++;
+          for (int groups : GROUPS) {
+            quantised(functions, blocks * format.blockElements(), rows, groups, atEnd);
+            calls++;
+          }
         }
       }
     }
     return calls;
   }
 
-  private static void quantised(Int8Functions functions, int columns, int rows, boolean atEnd) {
+  private static void quantised(
+      Int8Functions functions, int columns, int rows, int groups, boolean atEnd) {
     try (GuardedArena arena = new GuardedArena(atEnd)) {
       int tiles = columns / TileLayout.TILE_COLUMNS;
       long group = PackedMatrix.GROUP_STRIPS * functions.layout().stripBytes(columns);
-      MemorySegment weights = arena.allocate(group, 64);
+      MemorySegment weights = arena.allocate(groups * group, 64);
       MemorySegment x = arena.allocate(columns * 4L, 4);
       MemorySegment one = arena.allocate(functions.rec().panelBytes(columns, 1), 4);
       MemorySegment panel = arena.allocate(functions.rec().panelBytes(columns, rows), 4);
-      MemorySegment out = arena.allocate(rows * Int8Calls.SUM_BYTES, 4);
+      MemorySegment out = arena.allocate(groups * rows * Int8Calls.SUM_BYTES, 4);
       for (int row = 0; row < rows; row++) {
         Int8Calls.quantise(functions, x, 0, 0, tiles, panel, 0, row, rows);
         Int8Calls.quantise(functions, x, 0, 0, tiles, one, 0, 0, 1);
         Int8Calls.copy(functions, one, 0, tiles, panel, 0, row, rows);
       }
       long next = weights.address();
-      Int8Calls.product(functions, weights, 0, columns, next, panel, 0, rows, out, 0);
-      if (rows == 1 && functions.rowTakesGroups()) {
-        MemorySegment several = arena.allocate(ROW_GROUPS * group, 64);
-        MemorySegment sums = arena.allocate(ROW_GROUPS * Int8Calls.SUM_BYTES, 4);
-        Int8Calls.rowProduct(functions, several, 0, ROW_GROUPS, columns, next, panel, 0, sums, 0);
-      }
+      Int8Calls.product(functions, weights, 0, groups, columns, next, panel, 0, rows, out, 0);
     }
   }
 
@@ -196,18 +202,20 @@ final class GuardedRun {
         ((Availability.Ready<FloatFunctions>) FloatFunctions.load(format, features)).value()) {
       for (int columns : COLUMNS) {
         for (int rows = 1; rows <= functions.mostRows(); rows++) {
-          floats(functions, columns, rows, atEnd);
-          calls++;
+          for (int groups : GROUPS) {
+            floats(functions, columns, rows, groups, atEnd);
+            calls++;
+          }
         }
       }
     }
     return calls;
   }
 
-  private static void floats(FloatFunctions functions, int columns, int rows, boolean atEnd) {
+  private static void floats(
+      FloatFunctions functions, int columns, int rows, int groups, boolean atEnd) {
     try (GuardedArena arena = new GuardedArena(atEnd)) {
       long group = PackedMatrix.GROUP_STRIPS * PackedMatrix.stripBytes(functions.format(), columns);
-      int groups = rows == 1 ? ROW_GROUPS : 1;
       MemorySegment weights = arena.allocate(groups * group, 64);
       long rowBytes = (columns + 1) / 2 * 8L;
       MemorySegment x = arena.allocate(rows * rowBytes, 4);

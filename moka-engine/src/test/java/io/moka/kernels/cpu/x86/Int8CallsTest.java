@@ -23,9 +23,10 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Every format, every number of rows, against plain loops, bit for bit. */
+/** Every format, every number of rows, one group and several, against plain loops, bit for bit. */
 class Int8CallsTest {
   private static final int ROWS = GroupCode.MAX_ROWS;
+  private static final int GROUPS = 3;
   private static final float UNTOUCHED = 12345f;
 
   private final Arena arena = Arena.ofShared();
@@ -55,18 +56,19 @@ class Int8CallsTest {
   @MethodSource("formatsAndSteps")
   void productsEqualPlainLoops(WeightFormat format, InstructionSet most) {
     TileLayout layout = format.tiles().orElseThrow();
-    try (Int8Functions functions = functions(format, Processor.upTo(most))) {
-      for (int blocks : new int[] {1, 2, 3, 7, 12}) {
-        check(functions, layout, blocks * format.blockElements(), blocks);
+    for (CpuFeatures processor : Processor.ofEachFamily(Processor.upTo(most))) {
+      try (Int8Functions functions = functions(format, processor)) {
+        for (int blocks : new int[] {1, 2, 3, 7, 12}) {
+          check(functions, layout, blocks * format.blockElements(), blocks);
+        }
       }
     }
   }
 
   private void check(Int8Functions functions, TileLayout layout, int columns, long seed) {
     SplittableRandom random = new SplittableRandom(seed);
-    int groups = 2;
     long groupBytes = PackedMatrix.GROUP_STRIPS * layout.stripBytes(columns);
-    MemorySegment weights = arena.allocate(groups * groupBytes, 64);
+    MemorySegment weights = arena.allocate(GROUPS * groupBytes, 64);
     PackedOracle.fill(layout, weights, columns, random);
     PackedOracle oracle = new PackedOracle(layout, weights, columns);
     int tiles = columns / TileLayout.TILE_COLUMNS;
@@ -76,7 +78,7 @@ class Int8CallsTest {
     MemorySegment panel = arena.allocate(ROWS * rowBytes + 4, 4);
     MemorySegment again = arena.allocate(ROWS * rowBytes, 4);
     float[][] values = new float[ROWS][];
-    float[][] expected = new float[ROWS][groups * PackedMatrix.GROUP_ROWS];
+    float[][] expected = new float[ROWS][GROUPS * PackedMatrix.GROUP_ROWS];
     for (int row = 0; row < ROWS; row++) {
       values[row] = row(columns, random);
       PackedOracle.Quantised quantised = new PackedOracle.Quantised(values[row]);
@@ -86,7 +88,7 @@ class Int8CallsTest {
       MemorySegment.copy(values[row], 0, x, ValueLayout.JAVA_FLOAT, 0, columns);
       Int8Calls.quantise(functions, x, 0, 0, tiles, records, row * rowBytes, 0, 1);
     }
-    MemorySegment out = arena.allocate((ROWS + 1) * Int8Calls.SUM_BYTES, 4);
+    MemorySegment out = arena.allocate((ROWS + 1) * GROUPS * Int8Calls.SUM_BYTES, 4);
     for (int count = 1; count <= ROWS; count++) {
       int first = ROWS - count;
       for (int row = 0; row < count; row++) {
@@ -100,33 +102,25 @@ class Int8CallsTest {
       assertThat(panel.asSlice(4, count * rowBytes).mismatch(again.asSlice(0, count * rowBytes)))
           .as("copied against quantised in place")
           .isEqualTo(-1);
-      if (count == 1 && functions.rowTakesGroups()) {
-        Int8Calls.rowProduct(functions, weights, 0, groups, columns, 0, panel, 4, out, 0);
-        for (int output = 0; output < expected[first].length; output++) {
-          assertThat(out.get(ValueLayout.JAVA_FLOAT, output * 4L))
-              .as("seed %d, %d columns, both groups at once, output %d", seed, columns, output)
-              .isEqualTo(expected[first][output]);
-        }
-      }
-      for (int group = 0; group < groups; group++) {
-        fill(out);
-        long at = group * groupBytes;
-        long next = weights.address() + (1 - group) * groupBytes;
-        Int8Calls.product(functions, weights, at, columns, next, panel, 4, count, out, 0);
-        for (int i = 0; i < (ROWS + 1) * PackedMatrix.GROUP_ROWS; i++) {
-          int row = i / PackedMatrix.GROUP_ROWS;
-          int output = i % PackedMatrix.GROUP_ROWS;
-          float value =
-              row < count
-                  ? expected[first + row][group * PackedMatrix.GROUP_ROWS + output]
-                  : UNTOUCHED;
-          float found = out.get(ValueLayout.JAVA_FLOAT, i * 4L);
-          if (Float.floatToIntBits(value) != Float.floatToIntBits(found)) {
-            assertThat(found)
-                .as(
-                    "seed %d, %d columns, %d rows, group %d, row %d, output %d",
-                    seed, columns, count, group, row, output)
-                .isEqualTo(value);
+      for (int groups = 1; groups <= GROUPS; groups++) {
+        for (int group = 0; group + groups <= GROUPS; group++) {
+          fill(out);
+          long at = group * groupBytes;
+          long next = weights.address() + (1 - group) * groupBytes;
+          Int8Calls.product(functions, weights, at, groups, columns, next, panel, 4, count, out, 0);
+          int width = groups * PackedMatrix.GROUP_ROWS;
+          for (int i = 0; i < (ROWS + 1) * width; i++) {
+            int row = i / width;
+            int output = group * PackedMatrix.GROUP_ROWS + i % width;
+            float value = row < count ? expected[first + row][output] : UNTOUCHED;
+            float found = out.get(ValueLayout.JAVA_FLOAT, i * 4L);
+            if (Float.floatToIntBits(value) != Float.floatToIntBits(found)) {
+              assertThat(found)
+                  .as(
+                      "seed %d, %d columns, %d rows, %d groups, row %d, output %d",
+                      seed, columns, count, groups, row, output)
+                  .isEqualTo(value);
+            }
           }
         }
       }
@@ -155,7 +149,7 @@ class Int8CallsTest {
           MemorySegment.copy(row, 0, x, ValueLayout.JAVA_FLOAT, 0, columns);
           int tiles = columns / TileLayout.TILE_COLUMNS;
           Int8Calls.quantise(functions, x, 0, 0, tiles, panel, 0, 0, 1);
-          Int8Calls.product(functions, weights, 0, columns, 0, panel, 0, 1, out, 0);
+          Int8Calls.product(functions, weights, 0, 1, columns, 0, panel, 0, 1, out, 0);
           PackedOracle.Quantised quantised = new PackedOracle.Quantised(row);
           for (int output = 0; output < PackedMatrix.GROUP_ROWS; output++) {
             assertThat(out.get(ValueLayout.JAVA_FLOAT, output * 4L))
@@ -197,19 +191,22 @@ class Int8CallsTest {
     try (Int8Functions functions = functions(WeightFormat.Q4_0)) {
       long group = PackedMatrix.GROUP_STRIPS * functions.layout().stripBytes(64);
       MemorySegment weights = arena.allocate(group, 64);
+      MemorySegment two = arena.allocate(2 * group, 64);
       MemorySegment panel = arena.allocate(functions.rec().panelBytes(64, 2), 4);
       MemorySegment out = arena.allocate(2 * Int8Calls.SUM_BYTES, 4);
       MemorySegment sealed = out.asReadOnly();
       MemorySegment heap = MemorySegment.ofArray(new long[(int) group / 8]);
-      Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 2, out, 0);
+      Int8Calls.product(functions, weights, 0, 1, 64, 0, panel, 0, 2, out, 0);
       assertOutOfBounds(
-          () -> Int8Calls.product(functions, weights, 64, 64, 0, panel, 0, 2, out, 0),
-          () -> Int8Calls.product(functions, weights, -64, 64, 0, panel, 0, 2, out, 0),
-          () -> Int8Calls.product(functions, weights, 0, 96, 0, panel, 0, 2, out, 0),
-          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 3, out, 0),
-          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 4, 2, out, 0),
-          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 2, out, 4),
-          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 2, out, -4),
+          () -> Int8Calls.product(functions, weights, 64, 1, 64, 0, panel, 0, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, -64, 1, 64, 0, panel, 0, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 1, 96, 0, panel, 0, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 1, 64, 0, panel, 0, 3, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 1, 64, 0, panel, 4, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 1, 64, 0, panel, 0, 2, out, 4),
+          () -> Int8Calls.product(functions, weights, 0, 1, 64, 0, panel, 0, 2, out, -4),
+          () -> Int8Calls.product(functions, weights, 0, 2, 64, 0, panel, 0, 1, out, 0),
+          () -> Int8Calls.product(functions, two, 0, 2, 64, 0, panel, 0, 2, out, 0),
           () -> Int8Calls.quantise(functions, out, 260, 0, 2, panel, 0, 0, 1),
           () -> Int8Calls.quantise(functions, out, 0, 0, 2, panel, 0, 2, 2),
           () -> Int8Calls.quantise(functions, out, 0, 0, 2, panel, 0, 0, 3),
@@ -217,22 +214,15 @@ class Int8CallsTest {
           () -> Int8Calls.quantise(functions, out, 0, 0, Integer.MAX_VALUE, panel, 0, 0, 1),
           () -> Int8Calls.copy(functions, panel, 100, 2, out, 0, 0, 1),
           () -> Int8Calls.copy(functions, panel, 0, 2, out, 448, 0, 1));
-      if (functions.rowTakesGroups()) {
-        assertOutOfBounds(
-            () -> Int8Calls.rowProduct(functions, weights, 0, 2, 64, 0, panel, 0, out, 0),
-            () -> Int8Calls.rowProduct(functions, weights, 0, 1, 64, 0, panel, 0, out, 512));
-      } else {
-        assertRefused(
-            () -> Int8Calls.rowProduct(functions, weights, 0, 2, 64, 0, panel, 0, out, 0));
-      }
       assertRefused(
-          () -> Int8Calls.rowProduct(functions, weights, 0, 0, 64, 0, panel, 0, out, 0),
-          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 0, out, 0),
-          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 17, out, 0),
-          () -> Int8Calls.product(functions, weights, 0, 0, 0, panel, 0, 2, out, 0),
-          () -> Int8Calls.product(functions, weights, 0, 48, 0, panel, 0, 2, out, 0),
-          () -> Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 2, sealed, 0),
-          () -> Int8Calls.product(functions, heap, 0, 64, 0, panel, 0, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 0, 64, 0, panel, 0, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 65, 64, 0, panel, 0, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 1, 64, 0, panel, 0, 0, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 1, 64, 0, panel, 0, 17, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 1, 0, 0, panel, 0, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 1, 48, 0, panel, 0, 2, out, 0),
+          () -> Int8Calls.product(functions, weights, 0, 1, 64, 0, panel, 0, 2, sealed, 0),
+          () -> Int8Calls.product(functions, heap, 0, 1, 64, 0, panel, 0, 2, out, 0),
           () -> Int8Calls.quantise(functions, out, 0, 0, 0, panel, 0, 0, 1),
           () -> Int8Calls.quantise(functions, out, 0, -1, 2, panel, 0, 0, 1),
           () -> Int8Calls.quantise(functions, out, 0, 0, 2, panel, 0, 0, 17));
@@ -248,7 +238,8 @@ class Int8CallsTest {
       MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
       gone.close();
       assertThatIllegalStateException()
-          .isThrownBy(() -> Int8Calls.product(functions, weights, 0, 32, 0, panel, 0, 1, out, 0));
+          .isThrownBy(
+              () -> Int8Calls.product(functions, weights, 0, 1, 32, 0, panel, 0, 1, out, 0));
     }
   }
 
@@ -260,7 +251,7 @@ class Int8CallsTest {
     MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
     functions.close();
     assertThatIllegalStateException()
-        .isThrownBy(() -> Int8Calls.product(functions, weights, 0, 32, 0, panel, 0, 1, out, 0));
+        .isThrownBy(() -> Int8Calls.product(functions, weights, 0, 1, 32, 0, panel, 0, 1, out, 0));
   }
 
   @ParameterizedTest
@@ -276,7 +267,7 @@ class Int8CallsTest {
         MemorySegment x = arena.allocate(256, 4);
         x.set(ValueLayout.JAVA_FLOAT, 40 * 4, bad);
         Int8Calls.quantise(functions, x, 0, 0, 2, panel, 0, 0, 1);
-        Int8Calls.product(functions, weights, 0, 64, 0, panel, 0, 1, out, 0);
+        Int8Calls.product(functions, weights, 0, 1, 64, 0, panel, 0, 1, out, 0);
         assertThat(Float.isFinite(out.get(ValueLayout.JAVA_FLOAT, 0))).isFalse();
       }
     }

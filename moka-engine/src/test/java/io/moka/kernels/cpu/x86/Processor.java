@@ -2,7 +2,9 @@ package io.moka.kernels.cpu.x86;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.util.List;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /** What this machine has; tests of what it lacks are skipped by name. */
 final class Processor {
@@ -28,6 +30,13 @@ final class Processor {
             });
     assumeTrue(missing.isEmpty(), () -> "this machine has no " + missing);
     return features;
+  }
+
+  /** The same as if it were of each family that memory is read differently on, and of another. */
+  static List<CpuFeatures> ofEachFamily(CpuFeatures features) {
+    return IntStream.of(0x19, 0x1A, 0x06)
+        .mapToObj(family -> new CpuFeatures(features.present(), family, features.model()))
+        .toList();
   }
 
   /** What could be loaded; else the test is skipped. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.moka.kernels.Activations;
 import io.moka.kernels.Bf16Contract;
 import io.moka.kernels.Kernels;
+import io.moka.kernels.cpu.GroupProducts;
 import io.moka.kernels.cpu.vector.VectorProducts;
 import io.moka.weights.WeightFormat;
 import java.util.EnumSet;
@@ -53,9 +54,12 @@ class X86ProductsTest implements Bf16Contract {
       assertThat(products.usesTiles(WeightFormat.BF16)).isTrue();
       assertThat(products.usesTiles(WeightFormat.Q8_0)).isTrue();
       assertThat(products.usesTiles(WeightFormat.F16)).isFalse();
-      assertThat(products.groupsOfRow(WeightFormat.BF16)).isEqualTo(1);
-      assertThat(products.groupsOfRow(WeightFormat.Q8_0)).isGreaterThan(1);
-      assertThat(products.groupsOfRow(WeightFormat.F16)).isGreaterThan(1);
+      assertThat(products.groupsAtOnce(WeightFormat.BF16, 1)).isEqualTo(1);
+      assertThat(products.groupsAtOnce(WeightFormat.Q8_0, 1)).isEqualTo(GroupProducts.MAX_ROWS);
+      assertThat(products.groupsAtOnce(WeightFormat.Q8_0, 16)).isEqualTo(8);
+      assertThat(products.groupsAtOnce(WeightFormat.Q8_0, 17)).isEqualTo(1);
+      assertThat(products.groupsAtOnce(WeightFormat.F16, 8)).isEqualTo(16);
+      assertThat(products.groupsAtOnce(WeightFormat.F16, 9)).isEqualTo(1);
     }
   }
 
