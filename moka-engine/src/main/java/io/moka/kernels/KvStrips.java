@@ -14,7 +14,8 @@ import java.util.Optional;
  * </pre>
  */
 abstract sealed class KvStrips permits FloatStrips, Q8Strips {
-  static final int LANES = KvCache.BLOCK_TOKENS;
+  /** Lanes of a strip. */
+  public static final int LANES = KvCache.BLOCK_TOKENS;
 
   /** The format of the numbers; empty where they are codes that share scales. */
   abstract Optional<WeightFormat> format();

@@ -23,9 +23,6 @@ public final class Q8Strips extends KvStrips {
   /** Dimensions of a key that share a scale. */
   public static final int KEY_GROUP = 32;
 
-  /** Lanes of a strip, and bytes of a column of codes. */
-  public static final int LANES = KvStrips.LANES;
-
   /** Bytes of the codes of a strip of values. */
   public static final int VALUE_CODES = LANES * LANES;
 
