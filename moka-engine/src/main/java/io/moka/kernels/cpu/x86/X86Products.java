@@ -59,13 +59,17 @@ public final class X86Products implements GroupProducts {
    * Asks processor and system for what is needed, and writes the code.
    *
    * @param activations which rows are rounded
-   * @param rest takes the formats and rows that have no machine code; closed with the products
+   * @param rest takes the formats and rows that have no machine code; closed with the products, or
+   *     at once where there are none
    * @param most the last step of instructions to use
    * @return the products, or why there are none
    */
   public static Attempt open(Activations activations, GroupProducts rest, InstructionSet most) {
     return switch (CpuFeatures.detect()) {
-      case CpuFeatures.Unknown(String reason) -> new Refused(reason);
+      case CpuFeatures.Unknown(String reason) -> {
+        rest.close();
+        yield new Refused(reason);
+      }
       case CpuFeatures.Found(CpuFeatures features) ->
           open(activations, rest, features.limitedTo(most));
     };

@@ -8,7 +8,10 @@ import io.moka.kernels.Kernels;
 import io.moka.kernels.cpu.GroupProducts;
 import io.moka.kernels.cpu.vector.VectorProducts;
 import io.moka.weights.WeightFormat;
+import java.lang.reflect.Proxy;
+import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -61,6 +64,24 @@ class X86ProductsTest implements Bf16Contract {
       assertThat(products.groupsAtOnce(WeightFormat.F16, 8)).isEqualTo(16);
       assertThat(products.groupsAtOnce(WeightFormat.F16, 9)).isEqualTo(1);
     }
+  }
+
+  @Test
+  void closesTheOtherProductsWhereItIsRefused() {
+    List<String> calls = new ArrayList<>();
+    GroupProducts rest =
+        (GroupProducts)
+            Proxy.newProxyInstance(
+                GroupProducts.class.getClassLoader(),
+                new Class<?>[] {GroupProducts.class},
+                (proxy, method, arguments) -> {
+                  calls.add(method.getName());
+                  return null;
+                });
+    CpuFeatures nothing = new CpuFeatures(Set.of(), features.family(), features.model());
+    assertThat(X86Products.open(Activations.AUTO, rest, nothing))
+        .isInstanceOf(X86Products.Refused.class);
+    assertThat(calls).containsExactly("close");
   }
 
   /** Among them one with 512 bits, whose floats use them, but without dot products of bytes. */
