@@ -7,6 +7,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class WorkerPoolTest {
@@ -36,6 +37,36 @@ class WorkerPoolTest {
         }
         assertThat(strangers.get(0)).isZero();
       }
+    }
+  }
+
+  /** Threads, and pieces that the job does together at most. */
+  @ParameterizedTest
+  @CsvSource({"1,1", "1,3", "1,100", "2,1", "2,3", "2,5"})
+  void runsAreNoLongerThanTheJobTakes(int threads, int most) {
+    AtomicIntegerArray runs = new AtomicIntegerArray(MOST_PIECES);
+    AtomicInteger longest = new AtomicInteger();
+    WorkerPool.RunJob job =
+        new WorkerPool.RunJob() {
+          @Override
+          public int mostAtOnce(int first) {
+            return most;
+          }
+
+          @Override
+          public void run(int first, int count, int worker) {
+            longest.accumulateAndGet(count, Math::max);
+            for (int piece = first; piece < first + count; piece++) {
+              runs.incrementAndGet(piece);
+            }
+          }
+        };
+    try (WorkerPool pool = new WorkerPool(threads)) {
+      pool.runByRows(1, MOST_PIECES, job);
+    }
+    assertThat(longest).hasValue(Math.min(most, MOST_PIECES));
+    for (int piece = 0; piece < MOST_PIECES; piece++) {
+      assertThat(runs.get(piece)).as("piece %d", piece).isEqualTo(1);
     }
   }
 

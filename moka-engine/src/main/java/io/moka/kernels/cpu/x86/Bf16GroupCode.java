@@ -24,8 +24,8 @@ import io.moka.kernels.cpu.x86.Assembler.Label;
  *
  * <p>All streams are read ahead of. With fewer than four strips the next group is brought in as
  * well, evenly over the tiles of rows: else memory rests while later tiles read the group from the
- * cache. One tile of rows brings in 64 bytes for each pair of a strip, so that with several groups
- * each is followed by its neighbour.
+ * cache. Where there is one tile of rows, that is 64 bytes for each pair of a strip: during each of
+ * several groups the one after it.
  */
 final class Bf16GroupCode extends GroupCode {
   /** Pairs of columns in a block. */
