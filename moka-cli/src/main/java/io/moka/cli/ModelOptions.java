@@ -2,6 +2,7 @@ package io.moka.cli;
 
 import io.moka.LoadOptions;
 import io.moka.ModelException;
+import io.moka.ModelNotFoundException;
 import io.moka.Moka;
 import io.moka.checkpoint.Checkpoint;
 import io.moka.checkpoint.ModelLocator;
@@ -15,6 +16,7 @@ import io.moka.kernels.KvType;
 import io.moka.kernels.cpu.NodeThreads;
 import io.moka.model.TransformerOptions;
 import io.moka.moe.MoePath;
+import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
 import picocli.CommandLine.Model.CommandSpec;
@@ -152,7 +154,7 @@ final class ModelOptions {
     check();
     return dummy.isPresent()
         ? RandomCheckpoint.parse(dummy.get())
-        : Checkpoint.open(given().map(locator()::locate).orElseGet(environment::embeddedModel));
+        : Checkpoint.open(given().map(this::locate).orElseGet(environment::embeddedModel));
   }
 
   /** As {@link #loadModel}; what cannot read or write text is refused before gigabytes are read. */
@@ -256,8 +258,13 @@ final class ModelOptions {
     return dummy.isEmpty() && given().isEmpty();
   }
 
-  private ModelLocator locator() {
-    return new ModelLocator(environment.variables());
+  private Path locate(String text) {
+    try {
+      return new ModelLocator(environment.variables()).locate(text);
+    } catch (ModelNotFoundException e) {
+      HubName.refuseImpossibleFile(command, text);
+      throw e;
+    }
   }
 
   private Optional<String> given() {

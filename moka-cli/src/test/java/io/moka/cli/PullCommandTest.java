@@ -114,6 +114,11 @@ class PullCommandTest {
     usage("--parallel must be from 1 to 32, not 0", "pull", "org/model", "--parallel", "0");
     usage("not both", "pull", "org/model@v1", "--revision", "v2");
     usage("cannot be a branch", "pull", "org/model", "--revision", "../x");
+    usage("\"../../c\" cannot be a file of a repository", "pull", "a/b:../../c");
+    usage("\"/etc/x\" cannot be a file of a repository", "pull", "a/b@v1:/etc/x");
+    usage("\"../c\" cannot be a file of a repository", "rm", "a/b:../c", "--yes");
+    usage("\"../../x\" cannot be a file of a repository", "run", "a/b:../../x", "-p", "x");
+    usage("\"/etc/passwd\" cannot be a file of a repository", "inspect", "a/b:/etc/passwd");
     usage("Unmatched argument", "list", "org/model");
     usage("--unfinished is for a whole model", "rm", "org/model:Q8_0", "--unfinished");
   }

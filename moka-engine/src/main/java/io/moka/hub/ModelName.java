@@ -1,6 +1,7 @@
 package io.moka.hub;
 
 import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -33,11 +34,27 @@ public record ModelName(String repository, Optional<String> revision, Optional<S
       return Optional.empty();
     }
     Optional<String> revision = Optional.ofNullable(matcher.group("revision"));
-    return revision.isPresent() && !isRevision(revision.get())
+    Optional<String> file = Optional.ofNullable(matcher.group("file"));
+    return revision.filter(Predicate.not(ModelName::isRevision)).isPresent()
+            || file.filter(Predicate.not(RemotePath::isPossible)).isPresent()
         ? Optional.empty()
-        : Optional.of(
-            new ModelName(
-                matcher.group("repository"), revision, Optional.ofNullable(matcher.group("file"))));
+        : Optional.of(new ModelName(matcher.group("repository"), revision, file));
+  }
+
+  /**
+   * The part of a text that keeps it from being a name, where that is its file alone.
+   *
+   * @param text what the user wrote
+   * @return a path that no repository can hold, such as one that leads out of it; empty where the
+   *     text is a name, or none in other ways
+   */
+  public static Optional<String> impossibleFile(String text) {
+    Matcher matcher = NAME.matcher(text);
+    if (!matcher.matches() || matcher.group("file") == null || parse(text).isPresent()) {
+      return Optional.empty();
+    }
+    String file = matcher.group("file");
+    return parse(text.substring(0, text.length() - file.length() - 1)).map(_ -> file);
   }
 
   /**

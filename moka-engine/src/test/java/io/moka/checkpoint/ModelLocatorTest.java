@@ -92,6 +92,7 @@ class ModelLocatorTest {
         "Org/Some-Model_1.5@",
         "Org/Some-Model_1.5@dev",
         "Org/Some-Model_1.5@../../x",
+        "Org/Some-Model_1.5:../../x",
         "Org/Some-Model_1.5@refs/pr/2",
         "/no/such/folder",
         "with\0nul",

@@ -10,6 +10,7 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -138,6 +139,9 @@ class HubSettingsTest {
         "a/b@../x",
         "a/b@x@y",
         "a/b:",
+        "a/b:../c",
+        "a/b@v1:/etc/x",
+        "a/b:c//d",
         "-x/y"
       })
   void knowsWhatIsNoName(String text) {
@@ -153,6 +157,15 @@ class HubSettingsTest {
     assertThat(ModelName.parse("org/name@v1:Q4_K_M").orElseThrow())
         .hasToString("org/name@v1:Q4_K_M");
     assertThat(ModelName.parse("x".repeat(97))).isEmpty();
+  }
+
+  @Test
+  void namesTheFileThatNoRepositoryCanHold() {
+    assertThat(ModelName.impossibleFile("a/b:../../c")).contains("../../c");
+    assertThat(ModelName.impossibleFile("a/b@v1:/etc/x")).contains("/etc/x");
+    for (String other : List.of("a/b", "a/b:c", "a/b:", "../x:../c", "a/b@../x:../c")) {
+      assertThat(ModelName.impossibleFile(other)).as(other).isEmpty();
+    }
   }
 
   @Test
