@@ -67,7 +67,8 @@ final class RmCommand implements Runnable {
     if (!yes && !isWanted(name, removal)) {
       throw new HubException(name + ": nothing was removed");
     }
-    environment.err().println("removed " + name + ", " + Words.bytes(removal.run()) + " freed");
+    String what = unfinished ? "the unfinished downloads of " + name : name.toString();
+    environment.err().println("removed " + what + ", " + Words.bytes(removal.run()) + " freed");
   }
 
   private boolean isWanted(ModelName name, CacheRemoval removal) {

@@ -212,7 +212,8 @@ class PullCommandTest {
     Path part = cache.resolve("hub/models--org--model/blobs/" + "f".repeat(64) + ".incomplete");
     Files.write(part, new byte[5000]);
     Result result = hub.shell(cache).run("rm", "org/model", "--unfinished", "--yes");
-    assertThat(result.err()).isEqualTo("removed org/model, 5.0 kB freed\n");
+    assertThat(result.err())
+        .isEqualTo("removed the unfinished downloads of org/model, 5.0 kB freed\n");
     assertThat(part).doesNotExist();
     assertThat(hub.shell(cache).run("pull", "org/model", "--offline").code()).isZero();
     assertThat(hub.shell(cache).run("rm", "org/model", "--unfinished", "--yes").err())
