@@ -24,7 +24,7 @@ public interface Checkpoint extends AutoCloseable {
     if (PackedFormat.isPacked(model)) {
       return PackedCheckpoint.open(model);
     }
-    boolean isFile = !Files.isDirectory(model) && GgufParts.isGguf(model.toString());
+    boolean isFile = !Files.isDirectory(model) && GgufParts.isGguf(model);
     Optional<Path> gguf = isFile ? Optional.of(model) : GgufParts.onlyModel(model);
     return gguf.isPresent() ? GgufCheckpoint.open(gguf.get()) : HuggingFaceCheckpoint.open(model);
   }

@@ -4,6 +4,7 @@ import io.moka.ModelException;
 import io.moka.ModelNotFoundException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -26,6 +27,7 @@ final class GgufParts {
       Pattern.compile(
           "(?<name>.*)-(?<part>[0-9]{5})-of-(?<count>[0-9]{5})(?<suffix>\\.gguf)",
           Pattern.CASE_INSENSITIVE | Pattern.DOTALL);
+  private static final byte[] MAGIC = "GGUF".getBytes(StandardCharsets.US_ASCII);
   private static final String NUMBER = "split.no";
   private static final String COUNT = "split.count";
   private static final String TENSORS = "split.tensors.count";
@@ -35,8 +37,16 @@ final class GgufParts {
 
   private GgufParts() {}
 
-  /** Whether a name is that of a GGUF file. */
-  static boolean isGguf(String name) {
+  /** Whether a file is a GGUF file: by its first bytes, or, damaged ones too, by its ending. */
+  static boolean isGguf(Path file) {
+    return isGguf(file.toString()) || beginsAsGguf(file);
+  }
+
+  static boolean beginsAsGguf(Path file) {
+    return FirstBytes.are(file, MAGIC);
+  }
+
+  private static boolean isGguf(String name) {
     return name.toLowerCase(Locale.ROOT).endsWith(".gguf");
   }
 

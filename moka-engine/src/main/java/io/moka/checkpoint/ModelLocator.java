@@ -104,12 +104,12 @@ public final class ModelLocator {
   }
 
   private static Path readable(Path file, String model) {
-    if (GgufParts.isGguf(file.toString()) || PackedFormat.isPacked(file)) {
+    if (GgufParts.isGguf(file) || PackedFormat.isPacked(file)) {
       return file;
     }
     throw new ModelException(
         model
-            + ": is a file; give the folder that holds config.json and the weights, a .gguf file"
+            + ": is a file; give the folder that holds config.json and the weights, a GGUF file"
             + " or a packed one (.moka)");
   }
 

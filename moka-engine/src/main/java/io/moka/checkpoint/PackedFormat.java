@@ -1,15 +1,11 @@
 package io.moka.checkpoint;
 
-import io.moka.ModelException;
 import io.moka.weights.PackedMatrix;
-import java.io.IOException;
-import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.Locale;
 import java.util.zip.CRC32C;
 
@@ -66,20 +62,16 @@ final class PackedFormat {
   private PackedFormat() {}
 
   /**
-   * Whether a path names a packed file: by its first bytes, or, damaged ones too, by its ending.
+   * Whether a path names a packed file: by its first bytes, or, damaged ones too, by its ending,
+   * unless the first bytes are those of a GGUF file.
    */
   static boolean isPacked(Path file) {
     if (!Files.isRegularFile(file)) {
       return false;
     }
-    if (file.toString().toLowerCase(Locale.ROOT).endsWith(ENDING)) {
-      return true;
-    }
-    try (InputStream in = Files.newInputStream(file)) {
-      return Arrays.equals(in.readNBytes(MAGIC.length), MAGIC);
-    } catch (IOException e) {
-      throw new ModelException(file + ": cannot be read: " + e.getMessage(), e);
-    }
+    return file.toString().toLowerCase(Locale.ROOT).endsWith(ENDING)
+        ? !GgufParts.beginsAsGguf(file)
+        : FirstBytes.are(file, MAGIC);
   }
 
   /** The checksum of a head, whatever its checksum field holds. */

@@ -142,6 +142,25 @@ class ModelLocatorTest {
         .hasMessageContaining("no such folder or file");
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"g", "g.bin", "g.moka", "g.safetensors"})
+  void aGgufFileIsKnownByItsFirstBytes(String name) throws IOException {
+    Path file = GgufBytes.model("qwen3moe").write(temp.resolve(name));
+    assertThat(locator.locate(file.toString())).isEqualTo(file);
+    try (Checkpoint checkpoint = Checkpoint.open(file)) {
+      assertThat(checkpoint.config().modelType()).isEqualTo("qwen3_moe");
+    }
+  }
+
+  @Test
+  void partsOfASplitModelKeepTheirNames() throws IOException {
+    Path part = GgufBytes.model("qwen3moe").set("split.count", 2).write(temp.resolve("g.moka"));
+    assertThatThrownBy(() -> Checkpoint.open(part))
+        .isInstanceOf(ModelException.class)
+        .hasMessageContaining("one of 2 parts")
+        .hasMessageContaining("names back");
+  }
+
   @Test
   void aFileOfASnapshotIsNamedBehindAColon() throws IOException {
     Path snapshot = repository.resolve("snapshots").resolve(COMMIT);
