@@ -37,7 +37,7 @@ final class Refusals {
       case 401 -> new HubException(name.repository() + unknown(who));
       case 403 ->
           new HubException(
-              name.repository() + ": " + who + " refuses " + what + said(reply) + access());
+              name.repository() + ": " + who + " refuses " + what + said(reply) + access("; "));
       case 404 -> new ModelNotFoundException(missing(who, code, what));
       default ->
           new HubException(
@@ -67,15 +67,20 @@ final class Refusals {
     return ": "
         + who
         + " knows no such repository, or shows it to others only; check the name"
-        + access();
+        + access(", or ");
   }
 
-  private String access() {
+  /**
+   * What to do about the rights of who asks.
+   *
+   * @param joint between that and the text before it
+   */
+  private String access(String joint) {
     if (settings.token().isEmpty()) {
-      return ", or log in (hf auth login) or set HF_TOKEN";
+      return joint + "log in (hf auth login) or set HF_TOKEN";
     }
     return settings.protectsToken()
-        ? ", or the " + settings.token().get() + ", which may be wrong or too old"
+        ? joint + "check the " + settings.token().get() + ", which may be wrong or too old"
         : "; the "
             + settings.token().get()
             + " was not sent, since the hub is reached without encryption";
