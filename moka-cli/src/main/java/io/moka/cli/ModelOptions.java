@@ -160,9 +160,11 @@ final class ModelOptions {
   /** As {@link #loadModel}; what cannot read or write text is refused before gigabytes are read. */
   Moka loadTextModel() {
     if (dummy.isPresent()) {
+      openCheckpoint().close(); // what is wrong with SPEC comes first
       throw new ModelException(
           name()
-              + ": has no tokenizer, so it knows no text; bench, logits and inspect take dummies");
+              + ": has no tokenizer, so it knows no text; bench, logits, inspect and prefuse take"
+              + " dummies");
     }
     return loadModel();
   }

@@ -132,6 +132,9 @@ class RunCommandTest {
     assertFailure("1024", "-p", "x", "--context", "2000");
     assertFailure("tokenizer", Shell.GOLDEN.resolve("mixtral-f32").toString(), "-p", "x");
     assertFailure("no tokenizer", "--dummy", "qwen3-235b-a22b", "-p", "x");
+    assertFailure("inspect and prefuse take dummies", "--dummy", "mixtral-8x7b", "-p", "x");
+    assertFailure("\"foo\" is no shape of a dummy", "--dummy", "foo", "-p", "x");
+    assertFailure("whole number from 1", "--dummy", "mixtral-8x7b:layers=0", "-p", "x");
     assertFailure("context holds 2", "-p", PROMPT, "--context", "2");
   }
 
