@@ -9,10 +9,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -65,6 +67,9 @@ public final class ModelLocator {
       return inCache(cache, repository.get(), parsed.get(), model);
     }
     if (isPath(model)) {
+    if (path.isPresent() && Files.isSymbolicLink(path.get())) {
+      throw new ModelNotFoundException(model + ": is a link that leads " + end(path.get()));
+    }
       throw new ModelNotFoundException(
           model + ": there is no such folder or file; moka list names the models of the cache");
     }
@@ -84,6 +89,25 @@ public final class ModelLocator {
   }
 
   private Path inCache(HubCache cache, Path repository, ModelName name, String model) {
+  /** Where a link leads whose end is not there. */
+  private static String end(Path link) {
+    Set<Path> met = new HashSet<>();
+    Path at = link.toAbsolutePath().normalize();
+    try {
+      while (Files.isSymbolicLink(at)) {
+        if (!met.add(at)) {
+          return "in a circle";
+        }
+        at = at.resolveSibling(Files.readSymbolicLink(at)).normalize();
+      }
+      return Files.notExists(at)
+          ? "nowhere: there is no " + at
+          : "to " + at + ", which cannot be read";
+    } catch (IOException e) {
+      return "to what cannot be read: " + e.getMessage();
+    }
+  }
+
     Path snapshot = snapshot(repository, name.revision(), model);
     if (name.file().isEmpty()) {
       return snapshot;

@@ -162,6 +162,23 @@ class ModelLocatorTest {
   }
 
   @Test
+  void aLinkWithoutAnEndIsNamed() throws IOException {
+    Path none = temp.resolve("none");
+    Path first = Files.createSymbolicLink(temp.resolve("first.gguf"), Path.of("second"));
+    Path second = Files.createSymbolicLink(temp.resolve("second"), none);
+    assertThatThrownBy(() -> locator.locate(first.toString()))
+        .isInstanceOf(ModelNotFoundException.class)
+        .hasMessage(first + ": is a link that leads nowhere: there is no " + none);
+    Files.delete(second);
+    Files.createSymbolicLink(second, Path.of("./first.gguf"));
+    for (Path link : List.of(first, second)) {
+      assertThatThrownBy(() -> locator.locate(link.toString()))
+          .isInstanceOf(ModelNotFoundException.class)
+          .hasMessage(link + ": is a link that leads in a circle");
+    }
+  }
+
+  @Test
   void aFileOfASnapshotIsNamedBehindAColon() throws IOException {
     Path snapshot = repository.resolve("snapshots").resolve(COMMIT);
     Path file = Files.writeString(snapshot.resolve("x-Q4_K_M.gguf"), "");
