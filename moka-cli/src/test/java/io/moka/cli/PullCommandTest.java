@@ -180,6 +180,20 @@ class PullCommandTest {
   }
 
   @Test
+  void saysThatTheCacheCannotBeAFolder() throws IOException {
+    Path file = Files.createFile(cache.resolve("file"));
+    for (String[] words : new String[][] {{"list"}, {"list", "--json"}}) {
+      Result result = new Shell().variable("HF_HOME", file.toString()).run(words);
+      assertThat(result.code()).isEqualTo(1);
+      assertThat(result.out()).isEmpty();
+      assertThat(result.err())
+          .isEqualTo(
+              "moka: %s: cannot be a folder, since %s is a file; check HF_HUB_CACHE and HF_HOME\n"
+                  .formatted(file.resolve("hub"), file));
+    }
+  }
+
+  @Test
   void asksBeforeItRemoves() {
     hub.file("x-Q4_K_M.gguf", 1_000_000).file("x-Q8_0.gguf", 2_000_000);
     hub.shell(cache).run("pull", "org/model:Q8_0");

@@ -36,9 +36,10 @@ public final class CacheReader {
    * Reads all models.
    *
    * @return by name; empty where there is no cache
-   * @throws HubException when it cannot be read
+   * @throws HubException when it cannot be read, or a file lies in its place
    */
   public List<CachedModel> models() {
+    refuseFile();
     try {
       List<CachedModel> models = new ArrayList<>();
       for (Path folder : children(cache.root())) {
@@ -92,6 +93,21 @@ public final class CacheReader {
           .map(set -> set.parts().getFirst().file());
     } catch (IOException | UncheckedIOException e) {
       throw failed(snapshot, e);
+    }
+  }
+
+  /** A cache that is not there may come to be, but not where a file is in the way. */
+  private void refuseFile() {
+    Path at = cache.root().toAbsolutePath();
+    while (!Files.exists(at) && at.getParent() != null) {
+      at = at.getParent();
+    }
+    if (Files.exists(at) && !Files.isDirectory(at)) {
+      throw new HubException(
+          cache.root()
+              + ": cannot be a folder, since "
+              + at
+              + " is a file; check HF_HUB_CACHE and HF_HOME");
     }
   }
 

@@ -1,7 +1,9 @@
 package io.moka.hub;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.moka.HubException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,6 +27,16 @@ class CacheReaderTest {
   void findsNothingWhereThereIsNoCache() {
     assertThat(new CacheReader(fixture.cache).models()).isEmpty();
     assertThat(fixture.model()).isEmpty();
+  }
+
+  @Test
+  void saysThatAFileIsInTheWay() throws IOException {
+    Path file = Files.createFile(temp.resolve("file"));
+    for (Path root : List.of(file, file.resolve("deep/hub"))) {
+      assertThatThrownBy(() -> new CacheReader(new HubCache(root)).models())
+          .isInstanceOf(HubException.class)
+          .hasMessageStartingWith(root + ": cannot be a folder, since " + file + " is a file");
+    }
   }
 
   @Test
