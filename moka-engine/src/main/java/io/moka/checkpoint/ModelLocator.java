@@ -26,6 +26,7 @@ import java.util.stream.Stream;
 public final class ModelLocator {
   private static final Pattern COMMIT = Pattern.compile("[A-Za-z0-9_-]{1,128}");
   private static final int MAX_REF_BYTES = 4096;
+  private static final String AGAIN = "fetch the model again";
 
   private final Map<String, String> environment;
 
@@ -54,7 +55,7 @@ public final class ModelLocator {
       boolean cached =
           !Files.exists(path.get().resolve("config.json"))
               && Files.isDirectory(path.get().resolve("snapshots"));
-      return cached ? snapshot(path.get(), Optional.empty(), model) : path.get();
+      return cached ? snapshot(path.get(), Optional.empty(), model, AGAIN) : path.get();
     }
     if (path.isPresent() && Files.exists(path.get())) {
       return readable(path.get(), model);
@@ -66,10 +67,10 @@ public final class ModelLocator {
     if (repository.isPresent()) {
       return inCache(cache, repository.get(), parsed.get(), model);
     }
-    if (isPath(model)) {
     if (path.isPresent() && Files.isSymbolicLink(path.get())) {
       throw new ModelNotFoundException(model + ": is a link that leads " + end(path.get()));
     }
+    if (isPath(model)) {
       throw new ModelNotFoundException(
           model + ": there is no such folder or file; moka list names the models of the cache");
     }
@@ -88,7 +89,6 @@ public final class ModelLocator {
             + name);
   }
 
-  private Path inCache(HubCache cache, Path repository, ModelName name, String model) {
   /** Where a link leads whose end is not there. */
   private static String end(Path link) {
     Set<Path> met = new HashSet<>();
@@ -108,7 +108,9 @@ public final class ModelLocator {
     }
   }
 
-    Path snapshot = snapshot(repository, name.revision(), model);
+  private Path inCache(HubCache cache, Path repository, ModelName name, String model) {
+    Path snapshot =
+        snapshot(repository, name.revision(), model, "fetch it first: moka pull " + name);
     if (name.file().isEmpty()) {
       return snapshot;
     }
@@ -151,7 +153,8 @@ public final class ModelLocator {
         || repository.indexOf('/') != repository.lastIndexOf('/');
   }
 
-  private Path snapshot(Path repository, Optional<String> revision, String model) {
+  /** The snapshot of a revision; where it is not there, {@code remedy} gets it. */
+  private Path snapshot(Path repository, Optional<String> revision, String model, String remedy) {
     Path snapshots = repository.resolve("snapshots");
     String wanted = revision.orElse("main");
     Path ref = repository.resolve("refs").resolve(wanted);
@@ -159,14 +162,17 @@ public final class ModelLocator {
       String commit =
           JsonText.decode(JsonText.readBounded(ref, MAX_REF_BYTES), ref.toString()).strip();
       if (!COMMIT.matcher(commit).matches()) {
-        throw new ModelException(ref + ": expected the name of a commit; fetch the model again");
+        throw new ModelException(ref + ": expected the name of a commit; " + remedy);
       }
-      return existing(snapshots.resolve(commit), model, "which " + ref + " names");
+      return existing(snapshots.resolve(commit), model, "which " + ref + " names", remedy);
     }
     if (revision.isPresent()) {
       String looked = "neither " + ref + " nor a snapshot of that name exists";
       return existing(
-          snapshots.resolve(COMMIT.matcher(wanted).matches() ? wanted : "-"), model, looked);
+          snapshots.resolve(COMMIT.matcher(wanted).matches() ? wanted : "-"),
+          model,
+          looked,
+          remedy);
     }
     List<Path> all = folders(snapshots);
     if (all.size() != 1) {
@@ -181,10 +187,10 @@ public final class ModelLocator {
     return all.getFirst();
   }
 
-  private static Path existing(Path snapshot, String model, String detail) {
+  private static Path existing(Path snapshot, String model, String detail, String remedy) {
     if (!Files.isDirectory(snapshot)) {
       throw new ModelNotFoundException(
-          model + ": there is no " + snapshot + " (" + detail + "); fetch the model again");
+          model + ": there is no " + snapshot + " (" + detail + "); " + remedy);
     }
     return snapshot;
   }

@@ -179,6 +179,16 @@ class ModelLocatorTest {
   }
 
   @Test
+  void aRevisionThatIsNotThereCanBeFetched() {
+    for (String revision : List.of("@v9", "@v9:Q4_K_M")) {
+      String name = "Org/Some-Model_1.5" + revision;
+      assertThatThrownBy(() -> locator.locate(name))
+          .isInstanceOf(ModelNotFoundException.class)
+          .hasMessageEndingWith("; fetch it first: moka pull " + name);
+    }
+  }
+
+  @Test
   void aFileOfASnapshotIsNamedBehindAColon() throws IOException {
     Path snapshot = repository.resolve("snapshots").resolve(COMMIT);
     Path file = Files.writeString(snapshot.resolve("x-Q4_K_M.gguf"), "");
