@@ -10,6 +10,8 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
 
 /** {@code moka devices}: what this machine offers, and what of it Moka takes. */
 @Command(
@@ -19,6 +21,8 @@ import picocli.CommandLine.Mixin;
 final class DevicesCommand implements Runnable {
   private final Environment environment;
 
+  @Spec private CommandSpec command;
+
   @Mixin private final CommonOptions common = new CommonOptions();
 
   DevicesCommand(Environment environment) {
@@ -27,6 +31,7 @@ final class DevicesCommand implements Runnable {
 
   @Override
   public void run() {
+    MachineCodeLimit.check(command);
     OperatingSystemMXBean system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
     int processors = Runtime.getRuntime().availableProcessors();
     try (Kernels kernels = KernelChoice.AUTO.open(processors)) {

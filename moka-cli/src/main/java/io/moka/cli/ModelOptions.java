@@ -274,6 +274,7 @@ final class ModelOptions {
   }
 
   private void check() {
+    MachineCodeLimit.check(command);
     if (dummy.isPresent() && model.isPresent()) {
       throw usage("give either MODEL or --dummy, not both");
     }

@@ -92,7 +92,7 @@ class MainTest {
     assertThat(limited.code()).as(limited.out()).isZero();
     assertThat(limited.out()).contains("MOKA_MAX_ISA=avx2").doesNotContain("AVX-512");
     Result refused = devices("avx3");
-    assertThat(refused.code()).isEqualTo(1);
+    assertThat(refused.code()).isEqualTo(2);
     assertThat(refused.out())
         .contains("MOKA_MAX_ISA is \"avx3\": it takes one of avx2, avx2_vnni, avx512, amx")
         .doesNotContain("Exception", "\tat ");
