@@ -28,7 +28,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Holds the arrows between the engine's packages: data flows one way, nothing looks back up. */
 class ArchitectureTest {
 
-  /** What each package may use besides itself, the libraries and the exceptions. */
+  /**
+   * What each package may use besides itself, the libraries, the exceptions and {@link IoReason}.
+   */
   private static final Map<String, List<String>> MAY_USE =
       new TreeMap<>(
           Map.of(
@@ -67,11 +69,14 @@ class ArchitectureTest {
             .should()
             .onlyDependOnClassesThat(
                 describe(
-                    "lie outside Moka, in " + Arrays.toString(allowed) + ", or are its exceptions",
+                    "lie outside Moka, in "
+                        + Arrays.toString(allowed)
+                        + ", or are its exceptions or their words",
                     used ->
                         resideOutsideOfPackage("io.moka..").test(used)
                             || resideInAnyPackage(allowed).test(used)
-                            || assignableTo(MokaException.class).test(used))));
+                            || assignableTo(MokaException.class).test(used)
+                            || used.isEquivalentTo(IoReason.class))));
   }
 
   @Test
