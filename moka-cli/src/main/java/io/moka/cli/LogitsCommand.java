@@ -1,6 +1,8 @@
 package io.moka.cli;
 
+import io.moka.RequestException;
 import io.moka.checkpoint.Checkpoint;
+import io.moka.checkpoint.ModelFiles;
 import io.moka.engine.BatchedLogits;
 import io.moka.kernels.Rows;
 import java.nio.ByteBuffer;
@@ -41,7 +43,9 @@ final class LogitsCommand implements Runnable {
       names = "--out",
       paramLabel = "FILE",
       required = true,
-      description = "Where the logits go; replaced when all are computed.")
+      description =
+          "Where the logits go; a file that is there is replaced when all are computed, but for the"
+              + " ids and the model's own.")
   private Path out;
 
   @Option(
@@ -77,8 +81,12 @@ final class LogitsCommand implements Runnable {
       throw model.usage("--out needs a file; to write to a pipe: --out /dev/stdout");
     }
     try (Checkpoint checkpoint = model.openCheckpoint()) {
+      ModelFiles.spare(checkpoint, out);
       int vocabSize = checkpoint.config().vocabSize();
       int[] tokens = TokenIds.read(ids, vocabSize);
+      if (ModelFiles.isSame(ids, out)) {
+        throw new RequestException(out + ": holds the ids; give another name");
+      }
       try (OpenModel open = model.load(checkpoint);
           OutputFile file = OutputFile.create(out)) {
         RowWriter writer = new RowWriter(file, vocabSize);

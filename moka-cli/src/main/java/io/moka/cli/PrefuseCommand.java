@@ -1,6 +1,5 @@
 package io.moka.cli;
 
-import io.moka.ModelException;
 import io.moka.checkpoint.Checkpoint;
 import io.moka.checkpoint.ModelLocator;
 import io.moka.checkpoint.PackedVerifier;
@@ -8,8 +7,6 @@ import io.moka.checkpoint.PackedWriter;
 import io.moka.checkpoint.Quantisation;
 import io.moka.checkpoint.QuantisedCheckpoint;
 import io.moka.checkpoint.RandomCheckpoint;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -118,7 +115,7 @@ final class PrefuseCommand implements Runnable {
   }
 
   private void write(Path out) {
-    try (Checkpoint source = open(out);
+    try (Checkpoint source = open();
         QuantisedCheckpoint checkpoint = QuantisedCheckpoint.of(source, quantisation)) {
       long bytes;
       try (Progress progress = new Progress(environment, "packing")) {
@@ -129,19 +126,11 @@ final class PrefuseCommand implements Runnable {
     }
   }
 
-  private Checkpoint open(Path out) {
+  private Checkpoint open() {
     if (dummy.isPresent()) {
       return RandomCheckpoint.parse(dummy.get());
     }
-    Path model = new ModelLocator(environment.variables()).locate(words.getFirst());
-    try {
-      if (Files.exists(out) && Files.isSameFile(model, out)) {
-        throw new ModelException(out + ": is the model itself; give the packed file another name");
-      }
-    } catch (IOException e) {
-      throw new ModelException(out + ": cannot be read: " + e.getMessage(), e);
-    }
-    return Checkpoint.open(model);
+    return Checkpoint.open(new ModelLocator(environment.variables()).locate(words.getFirst()));
   }
 
   private int threads() {

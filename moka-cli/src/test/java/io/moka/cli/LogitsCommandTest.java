@@ -153,6 +153,35 @@ class LogitsCommandTest {
     }
   }
 
+  @Test
+  void writesOverNeitherTheModelNorTheIds() throws IOException {
+    Path golden = Shell.GOLDEN.resolve("gguf-tiny/tiny-qwen3moe-Q8_0.gguf");
+    Path model = Files.copy(golden, folder.resolve("model.gguf"));
+    Path ids = ids(90);
+    String text = Files.readString(ids);
+    Path hard = Files.createLink(folder.resolve("hard"), model);
+    Path soft = Files.createSymbolicLink(folder.resolve("soft"), model);
+    for (Path out : List.of(model, hard, soft, folder.resolve("./model.gguf"))) {
+      refused(model, ids, out, "is the model itself");
+    }
+    Path link = Files.createSymbolicLink(folder.resolve("ids"), ids);
+    for (Path out : List.of(ids, link)) {
+      refused(model, ids, out, "holds the ids");
+    }
+    assertThat(Files.mismatch(model, golden)).isEqualTo(-1);
+    assertThat(ids).hasContent(text);
+    Files.writeString(folder.resolve("out.f32"), "old");
+    assertThat(logits(List.of(model.toString()), ids)).hasSizeGreaterThan(TOKENS);
+  }
+
+  private static void refused(Path model, Path ids, Path out, String reason) {
+    Result result =
+        new Shell()
+            .run("logits", model.toString(), "--ids", ids.toString(), "--out", out.toString());
+    assertThat(result.code()).isEqualTo(1);
+    assertThat(result.err()).contains(out + ": " + reason);
+  }
+
   private Path ids(int vocabulary) throws IOException {
     return Files.writeString(
         folder.resolve("ids.json"),

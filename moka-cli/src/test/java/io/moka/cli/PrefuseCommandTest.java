@@ -6,6 +6,7 @@ import io.moka.cli.Shell.Result;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -109,6 +110,50 @@ class PrefuseCommandTest {
     Result itself = prefuse(file.toString(), file.toString(), "--force");
     assertThat(itself.err()).contains("is the model itself");
     assertThat(prefuse("--verify", file.toString()).code()).isZero();
+  }
+
+  @Test
+  void replacesNoPartOfASplitModel() throws IOException {
+    List<Path> parts = new ArrayList<>();
+    for (int part = 1; part <= 2; part++) {
+      String name = "tiny-qwen3moe-split-Q8_0-0000%d-of-00002.gguf".formatted(part);
+      parts.add(Files.copy(Path.of(golden("gguf-tiny/" + name)), folder.resolve(name)));
+    }
+    Path link = Files.createLink(folder.resolve("link"), parts.getLast());
+    for (Path out : List.of(parts.getFirst(), parts.getLast(), link)) {
+      refused(parts.getFirst().toString(), out);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"qwen3moe-f32", "qwen3moe-bf16-sharded"})
+  void replacesNoFileOfAModelsFolder(String golden) throws IOException {
+    Path model = Files.createDirectory(folder.resolve("model"));
+    try (Stream<Path> files = Files.list(Path.of(golden(golden)))) {
+      for (Path file : files.toList()) {
+        Files.copy(file, model.resolve(file.getFileName()));
+      }
+    }
+    Files.writeString(model.resolve("tokenizer_config.json"), "{}");
+    List<Path> read;
+    try (Stream<Path> files = Files.list(model)) {
+      read = files.filter(file -> !file.getFileName().toString().startsWith("expected")).toList();
+    }
+    assertThat(read).hasSizeGreaterThan(2);
+    for (Path file : read) {
+      refused(model.toString(), file);
+    }
+    refused(model.toString(), model.resolve("model.safetensors")); // would be read before shards
+    refused(model.toString(), model.resolve("chat_template.jinja"));
+    assertThat(prefuse(model.toString(), model.resolve("model.moka").toString()).code()).isZero();
+  }
+
+  private void refused(String model, Path out) throws IOException {
+    byte[] before = Files.exists(out) ? Files.readAllBytes(out) : new byte[0];
+    Result result = prefuse(model, out.toString(), "--force");
+    assertThat(result.code()).isEqualTo(1);
+    assertThat(result.err()).contains(out + ": is one of the model's own files");
+    assertThat(Files.exists(out) ? Files.readAllBytes(out) : new byte[0]).isEqualTo(before);
   }
 
   @Test

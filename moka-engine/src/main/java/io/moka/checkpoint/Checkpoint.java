@@ -3,6 +3,7 @@ package io.moka.checkpoint;
 import io.moka.weights.Tensor;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -77,6 +78,14 @@ public interface Checkpoint extends AutoCloseable {
    * @return a folder, or empty where they lie in the {@link #metadata} or the model has no text
    */
   Optional<Path> folder();
+
+  /**
+   * The files that the model is read from, its texts among them: who writes to one of them damages
+   * it.
+   *
+   * @return their paths; also names that would be read if files came to bear them
+   */
+  List<Path> files();
 
   /**
    * What the model's file says beside its weights: the vocabulary, the chat template. It can be

@@ -21,6 +21,7 @@ import java.util.Optional;
  */
 public final class GgufCheckpoint implements Checkpoint {
   private final Path file;
+  private final List<Path> files;
   private final ModelConfig config;
   private final GenerationDefaults defaults;
   private final GgufMetadata metadata;
@@ -32,6 +33,7 @@ public final class GgufCheckpoint implements Checkpoint {
   private GgufCheckpoint(List<GgufFile> parts, Arena arena) {
     boolean tied = parts.stream().noneMatch(part -> part.names().contains(GgufNames.HEAD));
     this.file = parts.getFirst().path();
+    this.files = parts.stream().map(GgufFile::path).toList();
     this.metadata = parts.getFirst().metadata();
     GgufConfigReader.Result read = GgufConfigReader.read(metadata, file, tied);
     this.config = read.config();
@@ -125,6 +127,11 @@ public final class GgufCheckpoint implements Checkpoint {
   @Override
   public Optional<Path> folder() {
     return Optional.empty();
+  }
+
+  @Override
+  public List<Path> files() {
+    return files;
   }
 
   @Override

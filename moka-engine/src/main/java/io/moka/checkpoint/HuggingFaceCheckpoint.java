@@ -5,8 +5,10 @@ import io.moka.weights.NativeMemory;
 import io.moka.weights.Tensor;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * A Hugging Face folder: {@code config.json}, {@code generation_config.json} where there is one,
@@ -18,6 +20,7 @@ public final class HuggingFaceCheckpoint implements Checkpoint {
   private final ModelConfig config;
   private final GenerationDefaults defaults;
   private final Map<TensorKey, Tensor> tensors;
+  private final List<Path> weights;
   private final Arena arena;
 
   private HuggingFaceCheckpoint(
@@ -25,11 +28,13 @@ public final class HuggingFaceCheckpoint implements Checkpoint {
       ModelConfig config,
       GenerationDefaults defaults,
       Map<TensorKey, Tensor> tensors,
+      List<Path> weights,
       Arena arena) {
     this.folder = folder;
     this.config = config;
     this.defaults = defaults;
     this.tensors = tensors;
+    this.weights = weights;
     this.arena = arena;
   }
 
@@ -53,8 +58,9 @@ public final class HuggingFaceCheckpoint implements Checkpoint {
             .orElse(GenerationDefaults.NONE);
     Arena arena = Arena.ofShared();
     try {
-      Map<TensorKey, Tensor> tensors = new TensorMatcher(files, config).match(arena);
-      return new HuggingFaceCheckpoint(folder, config, defaults, tensors, arena);
+      TensorMatcher matcher = new TensorMatcher(files, config);
+      Map<TensorKey, Tensor> tensors = matcher.match(arena);
+      return new HuggingFaceCheckpoint(folder, config, defaults, tensors, matcher.files(), arena);
     } catch (RuntimeException | Error e) {
       arena.close();
       throw e;
@@ -94,6 +100,15 @@ public final class HuggingFaceCheckpoint implements Checkpoint {
   @Override
   public Optional<Path> folder() {
     return Optional.of(folder);
+  }
+
+  @Override
+  public List<Path> files() {
+    Stream<String> texts =
+        Stream.concat(
+            Stream.of("config.json", "generation_config.json"),
+            PackedDocuments.TOKENIZER_FILES.stream());
+    return Stream.concat(texts.map(folder::resolve), weights.stream()).toList();
   }
 
   @Override

@@ -141,6 +141,11 @@ public final class PackedCheckpoint implements Checkpoint {
   }
 
   @Override
+  public List<Path> files() {
+    return List.of(file);
+  }
+
+  @Override
   public Optional<GgufMetadata> metadata() {
     return metadata;
   }

@@ -16,7 +16,7 @@ import java.util.Optional;
 /** The texts that a packed file carries, so that it stands alone. */
 final class PackedDocuments {
   /** Those of a Hugging Face folder that are carried as they are. */
-  private static final List<String> TOKENIZER_FILES =
+  static final List<String> TOKENIZER_FILES =
       List.of("tokenizer.json", "tokenizer_config.json", "chat_template.jinja");
 
   private static final int GGUF_MAGIC = 0x46554747;

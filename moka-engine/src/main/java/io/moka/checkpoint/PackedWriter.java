@@ -73,10 +73,11 @@ public final class PackedWriter {
    * @param progress told the share done, rising to 1; from several threads, one at a time
    * @return bytes of the file
    * @throws ModelException when the model is packed already or cannot be packed, when the file
-   *     exists, or when it cannot be written
+   *     exists or is one of the model's own, or when it cannot be written
    */
   public static long write(
       Checkpoint checkpoint, Path file, boolean replace, int threads, DoubleConsumer progress) {
+    ModelFiles.spare(checkpoint, file);
     if (checkpoint.packed().isPresent()) {
       throw new ModelException("the model is packed already: copy its file");
     }

@@ -117,6 +117,11 @@ public final class QuantisedCheckpoint implements Checkpoint {
   }
 
   @Override
+  public List<Path> files() {
+    return source.files();
+  }
+
+  @Override
   public Optional<GgufMetadata> metadata() {
     return source.metadata();
   }

@@ -89,6 +89,11 @@ public final class RandomCheckpoint implements Checkpoint {
   }
 
   @Override
+  public List<Path> files() {
+    return List.of();
+  }
+
+  @Override
   public void close() {
     memory.close();
   }

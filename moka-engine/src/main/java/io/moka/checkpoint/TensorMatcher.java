@@ -5,10 +5,12 @@ import io.moka.weights.Tensor;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * Opens a folder's safetensors and holds them against the configuration; every mismatch goes into
@@ -23,6 +25,7 @@ final class TensorMatcher {
   private final ModelConfig config;
   private final Map<String, SafetensorsFile> fileOf = new HashMap<>();
   private final TensorProblems problems;
+  private final List<Path> shards = new ArrayList<>();
   private long tensorsSeen;
 
   TensorMatcher(ModelFolder folder, ModelConfig config) {
@@ -49,6 +52,14 @@ final class TensorMatcher {
     return Map.copyOf(tensors);
   }
 
+  /**
+   * Where the weights lie, known when they are matched, and where others would be looked for first.
+   */
+  List<Path> files() {
+    return Stream.concat(Stream.of(SINGLE, INDEX).map(folder.path()::resolve), shards.stream())
+        .toList();
+  }
+
   private void openFiles(Arena arena) {
     Optional<Path> single =
         folder.find(SINGLE); // where both exist it is the one transformers takes
@@ -66,6 +77,7 @@ final class TensorMatcher {
       if (path.isEmpty()) {
         problems.add(MISSING_FILES, shard);
       } else {
+        shards.add(path.get());
         addShard(shard, SafetensorsFile.open(path.get(), arena), index);
       }
     }

@@ -7,6 +7,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /** A model whose key weights are F32 beside others: its projections cannot share a matrix. */
@@ -59,6 +60,11 @@ final class MixedProjections implements Checkpoint {
   @Override
   public Optional<Path> folder() {
     return base.folder();
+  }
+
+  @Override
+  public List<Path> files() {
+    return base.files();
   }
 
   @Override

@@ -12,6 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -90,6 +91,11 @@ final class PatchedCheckpoint implements Checkpoint {
   @Override
   public Optional<Path> folder() {
     return base.folder();
+  }
+
+  @Override
+  public List<Path> files() {
+    return base.files();
   }
 
   @Override
