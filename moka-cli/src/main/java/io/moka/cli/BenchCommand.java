@@ -109,6 +109,9 @@ final class BenchCommand implements Runnable {
         environment.err().println("wrote " + model.name() + " to " + write.get());
         return;
       }
+      Benchmark.Plan plan =
+          new Benchmark.Plan(prompt, decode, runs, parallel, model.givenContext());
+      Benchmark.check(checkpoint.config(), model.kvType(checkpoint), plan);
       Roof roof = RoofProbe.measure(model.threads(), PROBE_BYTES);
       BenchReport report =
           new BenchReport(
@@ -120,7 +123,7 @@ final class BenchCommand implements Runnable {
               model.multipliesInFloat32(checkpoint),
               ModelTensors.bytes(checkpoint) < PROBE_BYTES);
       for (TransformerOptions options : paths()) {
-        time(checkpoint, options, report);
+        time(checkpoint, options, plan, report);
       }
       report.finish(() -> RoofProbe.measure(model.threads(), PROBE_BYTES));
     }
@@ -145,11 +148,10 @@ final class BenchCommand implements Runnable {
         new TransformerOptions(MoePath.FUSED, true, random));
   }
 
-  private void time(Checkpoint checkpoint, TransformerOptions options, BenchReport report) {
+  private void time(
+      Checkpoint checkpoint, TransformerOptions options, Benchmark.Plan plan, BenchReport report) {
     try (OpenModel open = model.load(checkpoint, options);
         Benchmark benchmark = new Benchmark(open.transformer(), model.kvType(checkpoint))) {
-      Benchmark.Plan plan =
-          new Benchmark.Plan(prompt, decode, runs, parallel, model.givenContext());
       List<Benchmark.Run> finished = new ArrayList<>();
       report.begin(open.kernels().description(), options);
       benchmark.run(

@@ -62,6 +62,17 @@ class BenchCommandTest {
     refused("no shape of a dummy model", 1, "--dummy", "gpt-2");
   }
 
+  @Test
+  void refusesTextsLongerThanTheModelsBeforeAnythingIsMeasured() {
+    String context = "from 1 to the model's 1024, not ";
+    refused(context + "9999999", 1, "--context", "9999999");
+    refused(context + "1025", 1, "--context", "1025", "--prompt", "0");
+    refused("961 of context and 64 decode steps", 1, "--context", "961");
+    refused("more than the model's 1024", 1, "--prompt", "1025");
+    refused("more than the model's 1024", 1, "--prompt", "0", "--decode", "1025");
+    refused("take fewer or shorter texts", 1, "--context", "512", "--parallel", "100000000");
+  }
+
   private static void refused(String message, String... words) {
     refused(message, 2, words);
   }

@@ -42,7 +42,15 @@ public final class Benchmark implements AutoCloseable {
    * @param parallel sequences in a decode step
    * @param context positions that the cache of each sequence already holds when decode begins
    */
-  public record Plan(int prompt, int decode, int runs, int parallel, int context) {}
+  public record Plan(int prompt, int decode, int runs, int parallel, int context) {
+    private long length() {
+      return Math.max(prompt, (long) context + decode);
+    }
+
+    private long blocks() {
+      return parallel * Benchmark.blocks(length());
+    }
+  }
 
   /**
    * One run.
@@ -83,6 +91,32 @@ public final class Benchmark implements AutoCloseable {
   }
 
   /**
+   * Checks that a model knows texts as long as a plan's, and that memory holds them; for before it
+   * is loaded.
+   *
+   * @param config the model
+   * @param type how keys and values are stored
+   * @param plan what to run
+   * @throws RequestException when it cannot be run
+   */
+  public static void check(ModelConfig config, KvType type, Plan plan) {
+    int longest = config.maxPositionEmbeddings();
+    if (plan.context() < 0 || plan.context() > longest) {
+      throw new RequestException(
+          "The context length must be from 1 to the model's "
+              + longest
+              + ", not "
+              + plan.context());
+    }
+    if (plan.length() > longest) {
+      throw new RequestException(
+          "A prompt of %d tokens, or %d of context and %d decode steps, are more than the model's %d"
+              .formatted(plan.prompt(), plan.context(), plan.decode(), longest));
+    }
+    CachePlan.requireRoom(config, type, plan.blocks(), FreeMemory.bytes());
+  }
+
+  /**
    * Runs everything; the first, unmeasured run warms the code and touches the memory.
    *
    * @param plan what to run
@@ -90,8 +124,7 @@ public final class Benchmark implements AutoCloseable {
    * @throws RequestException when memory does not hold the texts
    */
   public void run(Plan plan, Consumer<Run> finished) {
-    long length = Math.max(plan.prompt(), (long) plan.context() + plan.decode());
-    requireCache(plan.parallel() * blocks(length));
+    requireCache(plan.blocks());
     for (int run = 0; run <= plan.runs(); run++) {
       long decode =
           plan.decode() == 0
