@@ -27,6 +27,7 @@ public final class CheckpointWriter {
   private final Checkpoint source;
   private final Path folder;
   private final List<String> written = new ArrayList<>();
+  private final List<Path> madeFolders = new ArrayList<>(); // the innermost first
 
   private CheckpointWriter(Checkpoint source, Path folder) {
     this.source = source;
@@ -47,17 +48,22 @@ public final class CheckpointWriter {
 
   static void write(Checkpoint checkpoint, Path folder, long shardElements) {
     CheckpointWriter writer = new CheckpointWriter(checkpoint, folder);
+    boolean complete = false;
     try {
       writer.write(shardElements);
+      complete = true;
     } catch (IOException e) {
       throw new ModelException(folder + ": cannot be written: " + e.getMessage(), e);
     } finally {
       writer.removePartialFiles();
+      if (!complete) {
+        writer.removeMadeFolders();
+      }
     }
   }
 
   private void write(long shardElements) throws IOException {
-    Files.createDirectories(folder);
+    makeFolders();
     try (Stream<Path> files = Files.list(folder)) {
       if (files.findAny().isPresent()) {
         throw new ModelException(folder + ": is not empty; give a new folder");
@@ -76,6 +82,14 @@ public final class CheckpointWriter {
       Files.move(
           folder.resolve(name + PARTIAL), folder.resolve(name), StandardCopyOption.ATOMIC_MOVE);
     }
+  }
+
+  private void makeFolders() throws IOException {
+    for (Path at = folder.toAbsolutePath(); at != null && Files.notExists(at); ) {
+      madeFolders.add(at);
+      at = at.getParent();
+    }
+    Files.createDirectories(folder);
   }
 
   /** Cuts the tensors, in the order of the forward pass, into shards of about as many elements. */
@@ -121,6 +135,17 @@ public final class CheckpointWriter {
   private Path partial(String name) {
     written.add(name);
     return folder.resolve(name + PARTIAL);
+  }
+
+  /** What is not empty stays. */
+  private void removeMadeFolders() {
+    try {
+      for (Path made : madeFolders) {
+        Files.deleteIfExists(made);
+      }
+    } catch (IOException kept) {
+      // the error that led here says more
+    }
   }
 
   private void removePartialFiles() {

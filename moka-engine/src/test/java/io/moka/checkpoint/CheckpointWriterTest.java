@@ -87,6 +87,21 @@ class CheckpointWriterTest {
   }
 
   @Test
+  void whatCannotBeWrittenLeavesNoFolder() throws IOException {
+    Path golden = Path.of("src/test/resources/golden/gguf-tiny/tiny-qwen3moe-Q8_0.gguf");
+    Path mine = Files.createDirectory(temp.resolve("mine"));
+    try (Checkpoint source = Checkpoint.open(golden)) {
+      for (Path folder : List.of(temp.resolve("new"), temp.resolve("a/b"), mine)) {
+        assertThatThrownBy(() -> CheckpointWriter.write(source, folder))
+            .isInstanceOf(ModelException.class);
+      }
+    }
+    try (Stream<Path> files = Files.list(temp)) {
+      assertThat(files).containsExactly(mine);
+    }
+  }
+
+  @Test
   void aPathThatIsAFileIsRefused() throws IOException {
     Path file = Files.writeString(temp.resolve("file"), "");
     try (Checkpoint source = RandomCheckpoint.of(TinyModels.QWEN, 1)) {
