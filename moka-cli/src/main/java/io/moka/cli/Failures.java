@@ -1,9 +1,11 @@
 package io.moka.cli;
 
+import io.moka.IoReason;
 import io.moka.MokaException;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.Optional;
 import java.util.Set;
 import picocli.CommandLine.Model.ArgSpec;
@@ -15,6 +17,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
 final class Failures {
   private static final int FAILURE = 1;
   private static final int USAGE = 2;
+  private static final Path NO_FILE = Path.of(""); // none is named yet
 
   private final PrintStream err;
   private final boolean verbose;
@@ -65,7 +68,8 @@ final class Failures {
   int report(Throwable e) {
     switch (e) {
       case MokaException _ -> say(String.valueOf(e.getMessage()));
-      case IOException _, UncheckedIOException _ -> say("cannot read or write: " + e.getMessage());
+      case IOException io -> say("cannot read or write: " + IoReason.of(NO_FILE, io));
+      case UncheckedIOException io -> say("cannot read or write: " + IoReason.of(NO_FILE, io));
       case OutOfMemoryError _ ->
           say(
               "out of memory ("

@@ -1,5 +1,6 @@
 package io.moka.cli;
 
+import io.moka.IoReason;
 import io.moka.MokaException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -90,7 +91,7 @@ final class OutputFile implements AutoCloseable {
         Files.deleteIfExists(written);
       }
     } catch (IOException e) {
-      throw failed(written, e);
+      throw failed(target, e);
     }
   }
 
@@ -99,7 +100,6 @@ final class OutputFile implements AutoCloseable {
       return new MokaException(
           file + ": cannot be written: there is no such folder; make it first", e);
     }
-    return new MokaException(
-        file + ": cannot be written: " + e.getClass().getSimpleName() + ": " + e.getMessage(), e);
+    return new MokaException(file + ": cannot be written: " + IoReason.of(e), e);
   }
 }

@@ -1,5 +1,6 @@
 package io.moka.cli;
 
+import io.moka.IoReason;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -85,7 +86,7 @@ final class StandardStreams {
     private static void end(IOException e) {
       boolean closedPipe = String.valueOf(e.getMessage()).contains("Broken pipe");
       if (!closedPipe) {
-        System.err.println("moka: cannot write to standard output: " + e.getMessage());
+        System.err.println("moka: cannot write to standard output: " + IoReason.of(e));
       }
       Runtime.getRuntime().halt(closedPipe ? CLOSED_PIPE : DISK_FULL_OR_WORSE);
     }

@@ -1,5 +1,6 @@
 package io.moka.cli;
 
+import io.moka.IoReason;
 import io.moka.RequestException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -37,7 +38,7 @@ final class TextInput {
     } catch (NoSuchFileException | InvalidPathException e) {
       throw new RequestException(file + ": there is no such file", e);
     } catch (IOException e) {
-      throw new RequestException(file + ": cannot be read: " + e.getMessage(), e);
+      throw new RequestException(file + ": cannot be read: " + IoReason.of(e), e);
     }
   }
 
@@ -46,7 +47,7 @@ final class TextInput {
     try {
       return decode(name(STANDARD_INPUT), environment.in());
     } catch (IOException e) {
-      throw new RequestException("standard input cannot be read: " + e.getMessage(), e);
+      throw new RequestException("standard input cannot be read: " + IoReason.of(e), e);
     }
   }
 

@@ -1,5 +1,6 @@
 package io.moka.cli;
 
+import io.moka.IoReason;
 import io.moka.RequestException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -42,7 +43,7 @@ final class TokenIds {
     } catch (NoSuchFileException e) {
       throw new RequestException(file + ": there is no such file", e);
     } catch (IOException e) {
-      throw new RequestException(file + ": cannot be read: " + e.getMessage(), e);
+      throw new RequestException(file + ": cannot be read: " + IoReason.of(e), e);
     } catch (JacksonException e) {
       throw new RequestException(file + ": is no JSON array of token ids: " + reason(e), e);
     }

@@ -1,12 +1,15 @@
 package io.moka.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.moka.MokaException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -52,6 +55,22 @@ class OutputFileTest {
       }
       assertThat(Files.isRegularFile(device)).isFalse();
       assertThat(device).exists();
+    }
+  }
+
+  @Test
+  void saysWhyItCannotBeWrittenWithoutItsOtherName() throws IOException {
+    Path file = Files.writeString(folder.resolve("file"), "");
+    assertThatThrownBy(() -> OutputFile.create(file.resolve("below")))
+        .isInstanceOf(MokaException.class)
+        .hasMessageContaining("below: cannot be written: not a directory")
+        .hasMessageNotContainingAny(".part", "Exception");
+    Path full = Path.of("/dev/full");
+    Assumptions.assumeTrue(Files.isWritable(full), "there is no /dev/full");
+    try (OutputFile output = OutputFile.create(full)) {
+      assertThatThrownBy(() -> output.write(ByteBuffer.wrap(new byte[1])))
+          .isInstanceOf(MokaException.class)
+          .hasMessage("/dev/full: cannot be written: no space left on device");
     }
   }
 

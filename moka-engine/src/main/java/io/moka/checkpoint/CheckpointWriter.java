@@ -1,5 +1,6 @@
 package io.moka.checkpoint;
 
+import io.moka.IoReason;
 import io.moka.ModelException;
 import io.moka.checkpoint.TensorKey.Part;
 import io.moka.weights.Tensor;
@@ -53,7 +54,7 @@ public final class CheckpointWriter {
       writer.write(shardElements);
       complete = true;
     } catch (IOException e) {
-      throw new ModelException(folder + ": cannot be written: " + e.getMessage(), e);
+      throw new ModelException(folder + ": cannot be written: " + IoReason.of(e), e);
     } finally {
       writer.removePartialFiles();
       if (!complete) {

@@ -1,5 +1,6 @@
 package io.moka.checkpoint;
 
+import io.moka.IoReason;
 import io.moka.ModelException;
 import io.moka.ModelNotFoundException;
 import java.io.IOException;
@@ -83,7 +84,7 @@ final class GgufParts {
           .forEach(name -> models.putIfAbsent(modelName(name), name));
       return List.copyOf(models.values());
     } catch (IOException e) {
-      throw new ModelException(folder + ": cannot be read: " + e.getMessage(), e);
+      throw new ModelException(folder + ": cannot be read: " + IoReason.of(e), e);
     }
   }
 

@@ -1,5 +1,6 @@
 package io.moka.checkpoint;
 
+import io.moka.IoReason;
 import io.moka.ModelException;
 import io.moka.ModelNotFoundException;
 import io.moka.hub.HubCache;
@@ -86,7 +87,7 @@ final class ModelFolder {
     try {
       return path.toRealPath();
     } catch (IOException e) {
-      throw new ModelException(path + ": cannot be read: " + e.getMessage(), e);
+      throw new ModelException(path + ": cannot be read: " + IoReason.of(e), e);
     }
   }
 }

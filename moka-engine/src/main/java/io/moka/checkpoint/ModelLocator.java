@@ -1,5 +1,6 @@
 package io.moka.checkpoint;
 
+import io.moka.IoReason;
 import io.moka.ModelException;
 import io.moka.ModelNotFoundException;
 import io.moka.hub.CacheReader;
@@ -210,7 +211,7 @@ public final class ModelLocator {
     try (Stream<Path> children = Files.list(parent)) {
       return children.filter(Files::isDirectory).limit(100).toList();
     } catch (IOException e) {
-      throw new ModelException(parent + ": cannot be read: " + e.getMessage(), e);
+      throw new ModelException(parent + ": cannot be read: " + IoReason.of(e), e);
     }
   }
 }

@@ -1,5 +1,6 @@
 package io.moka.checkpoint;
 
+import io.moka.IoReason;
 import io.moka.ModelException;
 import io.moka.ModelNotFoundException;
 import io.moka.checkpoint.PackedKey.Form;
@@ -79,7 +80,7 @@ public final class PackedCheckpoint implements Checkpoint {
       return new PackedCheckpoint(file, arena, NativeMemory.view(mapped, arena));
     } catch (IOException e) {
       arena.close();
-      throw new ModelException(file + ": cannot be read: " + e.getMessage(), e);
+      throw new ModelException(file + ": cannot be read: " + IoReason.of(e), e);
     } catch (RuntimeException | Error e) {
       arena.close();
       throw e;

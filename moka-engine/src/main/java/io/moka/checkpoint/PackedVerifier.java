@@ -1,5 +1,6 @@
 package io.moka.checkpoint;
 
+import io.moka.IoReason;
 import io.moka.ModelException;
 import io.moka.checkpoint.PackedHead.Entry;
 import java.io.EOFException;
@@ -52,7 +53,7 @@ public final class PackedVerifier {
       }
       return fileBytes;
     } catch (IOException e) {
-      throw new ModelException(file + ": cannot be read: " + e.getMessage(), e);
+      throw new ModelException(file + ": cannot be read: " + IoReason.of(e), e);
     }
   }
 

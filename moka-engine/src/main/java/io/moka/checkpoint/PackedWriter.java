@@ -1,5 +1,6 @@
 package io.moka.checkpoint;
 
+import io.moka.IoReason;
 import io.moka.ModelException;
 import io.moka.weights.MatrixView;
 import io.moka.weights.NativeMemory;
@@ -90,13 +91,9 @@ public final class PackedWriter {
       partial.write(writer.head(), 0);
       partial.complete();
     } catch (IOException e) {
-      throw new ModelException(file + ": cannot be written: " + reason(e), e);
+      throw new ModelException(file + ": cannot be written: " + IoReason.of(e), e);
     }
     return writer.fileBytes;
-  }
-
-  private static String reason(IOException e) {
-    return e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
   }
 
   private void writePieces(PartialFile file, int threads) throws IOException {

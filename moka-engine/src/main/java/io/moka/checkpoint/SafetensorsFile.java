@@ -1,5 +1,6 @@
 package io.moka.checkpoint;
 
+import io.moka.IoReason;
 import io.moka.ModelException;
 import io.moka.weights.Tensor;
 import io.moka.weights.WeightFormat;
@@ -60,7 +61,7 @@ public final class SafetensorsFile {
       MemorySegment mapped = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
       return new SafetensorsFile(file, SafetensorsHeader.read(mapped, file.toString()), mapped);
     } catch (IOException e) {
-      throw new ModelException(file + ": cannot be read: " + e.getMessage(), e);
+      throw new ModelException(file + ": cannot be read: " + IoReason.of(e), e);
     }
   }
 

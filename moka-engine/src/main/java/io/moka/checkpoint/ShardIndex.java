@@ -1,5 +1,6 @@
 package io.moka.checkpoint;
 
+import io.moka.IoReason;
 import io.moka.ModelException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -40,7 +41,7 @@ record ShardIndex(Map<String, String> shardOf) {
     } catch (JacksonException e) {
       throw JsonText.notJson(file.toString(), e);
     } catch (IOException e) {
-      throw new ModelException(file + ": cannot be read: " + e.getMessage(), e);
+      throw new ModelException(file + ": cannot be read: " + IoReason.of(e), e);
     }
   }
 

@@ -1,6 +1,7 @@
 package io.moka.hub;
 
 import io.moka.HubException;
+import io.moka.IoReason;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -48,7 +49,7 @@ public final class AccessToken {
       return text.isEmpty() ? Optional.empty() : Optional.of(checked(text, file.toString()));
     } catch (IOException e) {
       throw new HubException(
-          file + ": the token cannot be read: " + e.getMessage() + "; set HF_TOKEN instead", e);
+          file + ": the token cannot be read: " + IoReason.of(e) + "; set HF_TOKEN instead", e);
     }
   }
 

@@ -2,6 +2,7 @@ package io.moka.hub;
 
 import io.moka.DamagedDownloadException;
 import io.moka.HubException;
+import io.moka.IoReason;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.ByteBuffer;
@@ -218,7 +219,7 @@ final class BlobDownload implements AutoCloseable {
     } catch (ClosedByInterruptException e) {
       throw new InterruptedException();
     } catch (IOException e) {
-      throw new HubException(written + ": cannot be written: " + e.getMessage(), e);
+      throw new HubException(written + ": cannot be written: " + IoReason.of(e), e);
     }
     position += count;
     listener.onBytes(count, true);

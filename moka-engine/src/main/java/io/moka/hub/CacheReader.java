@@ -1,6 +1,7 @@
 package io.moka.hub;
 
 import io.moka.HubException;
+import io.moka.IoReason;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -212,6 +213,6 @@ public final class CacheReader {
   }
 
   private static HubException failed(Path where, Exception e) {
-    return new HubException(where + ": cannot be read: " + e.getMessage(), e);
+    return new HubException(where + ": cannot be read: " + IoReason.of(where, e), e);
   }
 }

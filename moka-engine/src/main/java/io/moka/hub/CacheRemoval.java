@@ -1,6 +1,7 @@
 package io.moka.hub;
 
 import io.moka.HubException;
+import io.moka.IoReason;
 import io.moka.ModelNotFoundException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -361,6 +362,7 @@ public final class CacheRemoval {
   }
 
   private HubException failed(Exception e) {
-    return new HubException(repository.folder() + ": cannot be removed: " + e.getMessage(), e);
+    return new HubException(
+        repository.folder() + ": cannot be removed: " + IoReason.of(repository.folder(), e), e);
   }
 }

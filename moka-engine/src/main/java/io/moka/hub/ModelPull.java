@@ -1,6 +1,7 @@
 package io.moka.hub;
 
 import io.moka.HubException;
+import io.moka.IoReason;
 import io.moka.ModelNotFoundException;
 import io.moka.MokaException;
 import java.io.IOException;
@@ -78,7 +79,12 @@ public final class ModelPull {
           : fetch(name, repository, parallel, listener);
     } catch (IOException e) {
       throw new HubException(
-          name + ": cannot be stored in " + settings.cache().root() + ": " + e.getMessage(), e);
+          name
+              + ": cannot be stored in "
+              + settings.cache().root()
+              + ": "
+              + IoReason.of(settings.cache().root(), e),
+          e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new HubException(name + ": interrupted; the same call goes on where this one ended", e);

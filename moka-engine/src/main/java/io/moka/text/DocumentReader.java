@@ -1,5 +1,6 @@
 package io.moka.text;
 
+import io.moka.IoReason;
 import io.moka.ModelException;
 import io.moka.ModelNotFoundException;
 import java.io.IOException;
@@ -47,7 +48,7 @@ final class DocumentReader {
       }
       return bytes;
     } catch (IOException e) {
-      throw new ModelException(file + " cannot be read: " + e.getMessage(), e);
+      throw new ModelException(file + " cannot be read: " + IoReason.of(e), e);
     }
   }
 

@@ -1,5 +1,6 @@
 package io.moka.kernels.cpu;
 
+import io.moka.IoReason;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -73,9 +74,9 @@ public record MemoryNodes(List<Node> nodes, Optional<String> reasonForOne) {
     } catch (NoSuchFileException e) {
       return unknown("the system lists no memory nodes (" + e.getFile() + ")");
     } catch (DirectoryIteratorException e) {
-      return unknown("the memory nodes cannot be read: " + e.getCause().getMessage());
+      return unknown("the memory nodes cannot be read: " + IoReason.of(e.getCause()));
     } catch (IOException e) {
-      return unknown("the memory nodes cannot be read: " + e.getMessage());
+      return unknown("the memory nodes cannot be read: " + IoReason.of(e));
     }
   }
 
