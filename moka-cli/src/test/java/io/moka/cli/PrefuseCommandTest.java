@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -154,6 +155,15 @@ class PrefuseCommandTest {
     assertThat(result.code()).isEqualTo(1);
     assertThat(result.err()).contains(out + ": is one of the model's own files");
     assertThat(Files.exists(out) ? Files.readAllBytes(out) : new byte[0]).isEqualTo(before);
+  }
+
+  @Test
+  void saysHowMuchRoomThereIsNot() {
+    Path full = Path.of("/proc");
+    Assumptions.assumeTrue(Files.isDirectory(full), "there is no file system without room");
+    Result result = prefuse(MODEL, full.resolve("x.moka").toString());
+    assertThat(result.err())
+        .containsPattern("takes [1-9][0-9.]* [kM]B, and 0 bytes are free there");
   }
 
   @Test

@@ -1,6 +1,7 @@
 package io.moka.checkpoint;
 
 import io.moka.ModelException;
+import io.moka.hub.Sizes;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -18,7 +19,6 @@ import java.util.zip.CRC32C;
  */
 final class PartialFile implements AutoCloseable {
   private static final int CHUNK_BYTES = 16 << 20;
-  private static final double GB = 1e9;
 
   private final Path target;
   private final Path partial;
@@ -53,8 +53,8 @@ final class PartialFile implements AutoCloseable {
     long free = Files.getFileStore(target.getParent()).getUsableSpace();
     if (free < bytes) {
       throw new ModelException(
-          "%s: takes %.2f GB, and %.2f GB are free there; free some, or choose another disk"
-              .formatted(file, bytes / GB, free / GB));
+          "%s: takes %s, and %s are free there; free some, or choose another disk"
+              .formatted(file, Sizes.text(bytes), Sizes.text(free)));
     }
     long process = ProcessHandle.current().pid();
     Path partial = target.resolveSibling("." + target.getFileName() + "." + process + ".part");
