@@ -90,7 +90,7 @@ final class PrefuseCommand implements Runnable {
   @Override
   public void run() {
     if (verify.isPresent()) {
-      if (!words.isEmpty() || dummy.isPresent()) {
+      if (!words.isEmpty() || dummy.isPresent() || force || isGiven("--quant")) {
         throw usage("--verify FILE packs nothing; give it alone");
       }
       verify(verify.get());
@@ -104,6 +104,11 @@ final class PrefuseCommand implements Runnable {
       throw usage("--threads must be from 1 to 1024, not " + threads.get());
     }
     write(Path.of(words.getLast()));
+  }
+
+  /** Whether the command line names an option; a variable or a default may have set it, too. */
+  private boolean isGiven(String option) {
+    return command.commandLine().getParseResult().hasMatchedOption(option);
   }
 
   private void verify(Path file) {

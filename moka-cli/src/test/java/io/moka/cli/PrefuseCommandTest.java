@@ -188,6 +188,9 @@ class PrefuseCommandTest {
             List.of(MODEL, "a", "b"),
             List.of("--dummy", "qwen3-30b-a3b", MODEL, "a"),
             List.of("--verify", "a", MODEL),
+            List.of("--verify", "a", "--quant", "q4"),
+            List.of("--verify", "a", "--quant", "keep"),
+            List.of("--verify", "a", "--force"),
             List.of(MODEL, "a", "--quant", "q5"),
             List.of(MODEL, "a", "--threads", "0"))) {
       Result result = prefuse(words.toArray(String[]::new));
