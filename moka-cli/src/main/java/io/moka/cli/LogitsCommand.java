@@ -77,6 +77,10 @@ final class LogitsCommand implements Runnable {
     if (chunk.isPresent() && chunk.get() < 1) {
       throw model.usage("--chunk must be at least 1, not " + chunk.get());
     }
+    if (out.toString().isEmpty() || ids.toString().isEmpty()) {
+      throw model.usage(
+          "the name of " + (ids.toString().isEmpty() ? "--ids" : "--out") + " is empty");
+    }
     if (out.toString().equals(TextInput.STANDARD_INPUT)) {
       throw model.usage("--out needs a file; to write to a pipe: --out /dev/stdout");
     }

@@ -103,6 +103,9 @@ final class PrefuseCommand implements Runnable {
     if (threads.isPresent() && (threads.get() < 1 || threads.get() > 1024)) {
       throw usage("--threads must be from 1 to 1024, not " + threads.get());
     }
+    if (words.getLast().isEmpty()) {
+      throw usage("the name of OUT is empty");
+    }
     write(Path.of(words.getLast()));
   }
 

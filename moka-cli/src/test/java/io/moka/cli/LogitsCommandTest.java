@@ -52,6 +52,9 @@ class LogitsCommandTest {
     result = new Shell().run("logits", "--ids", ids.toString(), "--out", "-");
     assertThat(result.code()).isEqualTo(2);
     assertThat(result.err()).contains("--out needs a file");
+    result = new Shell().run("logits", "--ids", ids.toString(), "--out", "");
+    assertThat(result.code()).isEqualTo(2);
+    assertThat(result.err()).contains("the name of --out is empty");
   }
 
   @Test

@@ -188,6 +188,7 @@ class PrefuseCommandTest {
             List.of(MODEL, "a", "b"),
             List.of("--dummy", "qwen3-30b-a3b", MODEL, "a"),
             List.of("--verify", "a", MODEL),
+            List.of(MODEL, ""),
             List.of("--verify", "a", "--quant", "q4"),
             List.of("--verify", "a", "--quant", "keep"),
             List.of("--verify", "a", "--force"),
