@@ -2,6 +2,7 @@ package io.moka.cli;
 
 import io.moka.IoReason;
 import io.moka.MokaException;
+import io.moka.checkpoint.PartialName;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -42,9 +43,7 @@ final class OutputFile implements AutoCloseable {
         return new OutputFile(file, file, FileChannel.open(file, StandardOpenOption.WRITE));
       }
       Path target = Files.exists(file) ? file.toRealPath() : file.toAbsolutePath();
-      Path temporary =
-          target.resolveSibling(
-              "." + target.getFileName() + "." + ProcessHandle.current().pid() + ".part");
+      Path temporary = PartialName.beside(target);
       return new OutputFile(
           target,
           temporary,

@@ -74,6 +74,22 @@ class OutputFileTest {
     }
   }
 
+  @Test
+  void namesMayBeAsLongAsTheSystemTakes() throws IOException {
+    for (String name : List.of("x".repeat(255), "\u00e4".repeat(127), "\ud83d\ude00".repeat(63))) {
+      try (OutputFile output = OutputFile.create(folder.resolve(name))) {
+        output.write(ByteBuffer.wrap(new byte[] {'n', 'e', 'w'}));
+        output.complete();
+      }
+      assertThat(names()).containsExactly(name);
+      Files.delete(folder.resolve(name));
+    }
+    assertThatThrownBy(() -> OutputFile.create(folder.resolve("x".repeat(256))))
+        .isInstanceOf(MokaException.class)
+        .hasMessageContaining("cannot be written: file name too long");
+    assertThat(names()).isEmpty();
+  }
+
   private List<String> names() throws IOException {
     try (var files = Files.list(folder)) {
       return files.map(file -> file.getFileName().toString()).toList();

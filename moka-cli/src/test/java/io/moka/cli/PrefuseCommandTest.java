@@ -158,6 +158,14 @@ class PrefuseCommandTest {
   }
 
   @Test
+  void namesMayBeAsLongAsTheSystemTakes() {
+    Result longest = prefuse(MODEL, folder.resolve("x".repeat(255)).toString());
+    assertThat(longest.code()).as(longest.err()).isZero();
+    assertThat(prefuse(MODEL, folder.resolve("x".repeat(256)).toString()).err())
+        .contains("cannot be written: file name too long");
+  }
+
+  @Test
   void saysHowMuchRoomThereIsNot() {
     Path full = Path.of("/proc");
     Assumptions.assumeTrue(Files.isDirectory(full), "there is no file system without room");

@@ -56,8 +56,7 @@ final class PartialFile implements AutoCloseable {
           "%s: takes %s, and %s are free there; free some, or choose another disk"
               .formatted(file, Sizes.text(bytes), Sizes.text(free)));
     }
-    long process = ProcessHandle.current().pid();
-    Path partial = target.resolveSibling("." + target.getFileName() + "." + process + ".part");
+    Path partial = PartialName.beside(target);
     // of a killed process, or a link that somebody laid there
     Files.deleteIfExists(partial);
     FileChannel channel =
