@@ -33,6 +33,8 @@ import picocli.CommandLine.Option;
       "  moka bench --dummy qwen3-30b-a3b:layers=4 --write folder",
     })
 final class BenchCommand implements Runnable {
+  private static final int DEFAULT_PROMPT = 512;
+
   /** Several times the last-level cache of any processor we know. */
   private static final long PROBE_BYTES = 1L << 30;
 
@@ -44,9 +46,9 @@ final class BenchCommand implements Runnable {
   @Option(
       names = "--prompt",
       paramLabel = "N",
-      defaultValue = "512",
-      description = "Tokens of the prompt; 0 for none. Default: ${DEFAULT-VALUE}.")
-  private int prompt = 512;
+      description =
+          "Tokens of the prompt; 0 for none. Default: 512, or as many as a smaller model takes.")
+  private Optional<Integer> prompt = Optional.empty();
 
   @Option(
       names = "--decode",
@@ -96,11 +98,11 @@ final class BenchCommand implements Runnable {
 
   @Override
   public void run() {
-    check("--prompt", prompt, 0);
+    check("--prompt", prompt.orElse(DEFAULT_PROMPT), 0);
     check("--decode", decode, 0);
     check("--runs", runs, 1);
     check("--parallel", parallel, 1);
-    if (prompt == 0 && decode == 0) {
+    if (prompt.orElse(DEFAULT_PROMPT) == 0 && decode == 0) {
       throw model.usage("--prompt 0 and --decode 0 leave nothing to time");
     }
     try (Checkpoint checkpoint = model.openCheckpoint()) {
@@ -109,8 +111,10 @@ final class BenchCommand implements Runnable {
         environment.err().println("wrote " + model.name() + " to " + write.get());
         return;
       }
+      int longest = checkpoint.config().maxPositionEmbeddings();
+      int tokens = prompt.orElse(Math.min(DEFAULT_PROMPT, longest));
       Benchmark.Plan plan =
-          new Benchmark.Plan(prompt, decode, runs, parallel, model.givenContext());
+          new Benchmark.Plan(tokens, decode, runs, parallel, model.givenContext());
       Benchmark.check(checkpoint.config(), model.kvType(checkpoint), plan);
       Roof roof = RoofProbe.measure(model.threads(), PROBE_BYTES);
       BenchReport report =

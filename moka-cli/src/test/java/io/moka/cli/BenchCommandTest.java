@@ -3,9 +3,13 @@ package io.moka.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.moka.cli.Shell.Result;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -30,6 +34,28 @@ class BenchCommandTest {
             "fused, prefused pp16",
             "fused, prefused tg4");
     assertThat(rows).allSatisfy(row -> assertThat(cell(row, 4)).matches("[0-9.]+ ± [0-9.]+"));
+  }
+
+  @Test
+  void aModelOfShortTextsGetsAShorterPromptUnlessOneIsAskedFor(@TempDir Path folder)
+      throws IOException {
+    try (Stream<Path> files = Files.list(Shell.GOLDEN.resolve("qwen3moe-f32"))) {
+      for (Path file : files.toList()) {
+        Files.copy(file, folder.resolve(file.getFileName()));
+      }
+    }
+    Path config = folder.resolve("config.json");
+    String text = Files.readString(config);
+    String shorter =
+        text.replace("\"max_position_embeddings\": 2048", "\"max_position_embeddings\": 70");
+    assertThat(shorter).isNotEqualTo(text);
+    Files.writeString(config, shorter);
+    Result result = new Shell().run("bench", folder.toString(), "--runs", "1");
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.out()).contains(" pp70 ", " tg64 ");
+    result = new Shell().run("bench", folder.toString(), "--prompt", "71");
+    assertThat(result.code()).isEqualTo(1);
+    assertThat(result.err()).contains("more than the model's 70");
   }
 
   private static String cell(String row, int index) {
