@@ -90,7 +90,8 @@ final class PrefuseCommand implements Runnable {
   @Override
   public void run() {
     if (verify.isPresent()) {
-      if (!words.isEmpty() || dummy.isPresent() || force || isGiven("--quant")) {
+      boolean more = isGiven("--quant") || isGiven("--threads");
+      if (!words.isEmpty() || dummy.isPresent() || force || more) {
         throw usage("--verify FILE packs nothing; give it alone");
       }
       verify(verify.get());

@@ -200,6 +200,7 @@ class PrefuseCommandTest {
             List.of("--verify", "a", "--quant", "q4"),
             List.of("--verify", "a", "--quant", "keep"),
             List.of("--verify", "a", "--force"),
+            List.of("--verify", "a", "--threads", "2"),
             List.of(MODEL, "a", "--quant", "q5"),
             List.of(MODEL, "a", "--threads", "0"))) {
       Result result = prefuse(words.toArray(String[]::new));

@@ -9,7 +9,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -86,11 +88,16 @@ public final class CheckpointWriter {
   }
 
   private void makeFolders() throws IOException {
+    Deque<Path> missing = new ArrayDeque<>();
     for (Path at = folder.toAbsolutePath(); at != null && Files.notExists(at); ) {
-      madeFolders.add(at);
+      missing.push(at);
       at = at.getParent();
     }
-    Files.createDirectories(folder);
+    // one by one: a link that leads nowhere is in the way, and not ours to remove
+    for (Path folderToMake : missing) {
+      Files.createDirectory(folderToMake);
+      madeFolders.addFirst(folderToMake);
+    }
   }
 
   /** Cuts the tensors, in the order of the forward pass, into shards of about as many elements. */

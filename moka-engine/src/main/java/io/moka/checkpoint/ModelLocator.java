@@ -9,6 +9,7 @@ import io.moka.hub.ModelName;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
@@ -93,19 +94,19 @@ public final class ModelLocator {
   /** Where a link leads whose end is not there. */
   private static String end(Path link) {
     Set<Path> met = new HashSet<>();
-    Path at = link.toAbsolutePath().normalize();
+    Path at = link.toAbsolutePath();
     try {
       while (Files.isSymbolicLink(at)) {
         if (!met.add(at)) {
           return "in a circle";
         }
-        at = at.resolveSibling(Files.readSymbolicLink(at)).normalize();
+        at = at.toRealPath(LinkOption.NOFOLLOW_LINKS).resolveSibling(Files.readSymbolicLink(at));
       }
       return Files.notExists(at)
           ? "nowhere: there is no " + at
           : "to " + at + ", which cannot be read";
     } catch (IOException e) {
-      return "to what cannot be read: " + e.getMessage();
+      return "to what cannot be read: " + IoReason.of(e);
     }
   }
 

@@ -339,4 +339,46 @@ interface AttentionContract extends KernelsUnderTest {
       }
     }
   }
+
+  /** Rows of a piece share what they read: two sequences, each once up and once down. */
+  @Test
+  default void neighbouringRowsGetTheBitsOfEachAlone() {
+    for (KvType type : KvType.values()) {
+      for (int window : new int[] {24, 513, Integer.MAX_VALUE}) {
+        Dice dice = new Dice("neighbouring rows, %s, window %d".formatted(type, window));
+        AttentionShape shape = new AttentionShape(4, 2, 16, window);
+        try (Arena arena = Arena.ofShared();
+            KvCache cache = TestSequence.cache(type, shape, 90)) {
+          TestSequence[] sequences = {
+            TestSequence.random(arena, shape, 700, 0, dice),
+            TestSequence.random(arena, shape, 700, 45, dice)
+          };
+          int[] positions = new int[100];
+          Arrays.setAll(positions, row -> row < 30 ? 600 - row : row < 70 ? 480 + row : 560 - row);
+          Kernels reference = new ReferenceKernels();
+          for (TestSequence sequence : sequences) {
+            // what no row sees
+            new TestSequence(
+                    shape, nans(arena, 700, 32), nans(arena, 700, 32), 700, sequence.blocks())
+                .store(reference, arena, cache, 0, 700);
+            sequence.store(reference, arena, cache, Math.max(0, 461 - window), 601);
+          }
+          Rows queries = TestRows.random(arena, positions.length, 64, dice);
+          withEach(kernels -> {
+            Rows together = TestRows.guarded(arena, positions.length, 64);
+            SlotMap slots = TestSequence.slots(positions, row -> sequences[row < 50 ? 0 : 1]);
+            kernels.attention(queries, cache, LAYER, slots, shape, positions.length, together);
+            for (int row = 0; row < positions.length; row++) {
+              assertSameBits(
+                  TestRows.pick(arena, together, row),
+                  sequences[row < 50 ? 0 : 1].attend(
+                      kernels, arena, cache, TestRows.pick(arena, queries, row), positions[row]),
+                  1,
+                  dice + ", row " + row);
+            }
+          });
+        }
+      }
+    }
+  }
 }

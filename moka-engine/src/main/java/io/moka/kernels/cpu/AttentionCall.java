@@ -38,6 +38,16 @@ final class AttentionCall {
     return Math.max(0, slots.position(row) - (shape.window() - 1));
   }
 
+  /** The first position that a row sees of the span that begins somewhere. */
+  int firstSeen(int row, int start) {
+    return Math.max(firstVisible(row), start);
+  }
+
+  /** The position after the last that a row sees of that span; not beyond the first if none. */
+  int endSeen(int row, int start) {
+    return Math.min(slots.position(row) + 1, start + Kernels.SPAN_TOKENS);
+  }
+
   /** The first span that a row sees something of. */
   int firstSpan(int row) {
     return firstVisible(row) / Kernels.SPAN_TOKENS;

@@ -28,6 +28,8 @@ final class AttentionJob implements WorkerPool.Job, AutoCloseable {
   private final Arena arena;
   private final AttentionCall call = new AttentionCall();
   private final SpanAttention[] spans;
+
+  /** None where there is nothing to widen. */
   private final WideSpan[] wideSpans;
 
   /** Of each worker, a slot a row: the spans so far. */
@@ -58,8 +60,10 @@ final class AttentionJob implements WorkerPool.Job, AutoCloseable {
     call.set(queries, cache, layer, slots, shape, rows, out);
     for (int i = 0; i < spans.length; i++) {
       if (spans[i] == null || !spans[i].fits(cache)) {
+        WideSpan wide =
+            products.widens(cache.type()) ? new WideSpan(arena, cache, products, scratch[i]) : null;
         close(i);
-        wideSpans[i] = new WideSpan(arena, cache, products, scratch[i]);
+        wideSpans[i] = wide;
         spans[i] = new SpanAttention(arena, cache, products, scratch[i]);
         folded[i] = new SpanSums(arena, cache.headDim(), MOST_ROWS);
       }
@@ -96,7 +100,7 @@ final class AttentionJob implements WorkerPool.Job, AutoCloseable {
     int start = earliest * Kernels.SPAN_TOKENS;
     for (; start <= last; start += Kernels.SPAN_TOKENS) {
       for (int done = 0; done < count; ) {
-        int wide = wideSpans[worker].fill(call, firstRow + done, count - done, kvHead, start);
+        int wide = widen(worker, firstRow + done, count - done, kvHead, start);
         for (int end = done + Math.max(wide, 1); done < end; done++) {
           int row = firstRow + done;
           boolean first = start <= call.firstVisible(row);
@@ -114,6 +118,11 @@ final class AttentionJob implements WorkerPool.Job, AutoCloseable {
         folded[worker].divide(i, h, call.out.data(), call.outOffset(firstRow + i, head + h));
       }
     }
+  }
+
+  private int widen(int worker, int firstRow, int count, int kvHead, int start) {
+    WideSpan wide = wideSpans[worker];
+    return wide == null ? 0 : wide.fill(call, firstRow, count, kvHead, start);
   }
 
   private void close(int worker) {

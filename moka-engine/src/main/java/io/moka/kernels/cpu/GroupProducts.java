@@ -14,7 +14,7 @@ import java.lang.foreign.MemorySegment;
  * a size.
  */
 public interface GroupProducts extends AutoCloseable {
-  /** Rows that one call takes at most, and times its groups. */
+  /** Rows that one call takes at most; with several groups, rows times groups. */
   int MAX_ROWS = 128;
 
   /** Bytes of a row's sums of a group: one float for each row of weights. */

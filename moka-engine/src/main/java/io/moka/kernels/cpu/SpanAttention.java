@@ -73,8 +73,8 @@ final class SpanAttention {
       SpanSums into,
       int slot,
       boolean first) {
-    int from = Math.max(call.firstVisible(row), start);
-    int to = Math.min(call.slots.position(row) + 1, start + Kernels.SPAN_TOKENS);
+    int from = call.firstSeen(row, start);
+    int to = call.endSeen(row, start);
     if (from >= to) {
       return;
     }

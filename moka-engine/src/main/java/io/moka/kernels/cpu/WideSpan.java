@@ -20,7 +20,6 @@ final class WideSpan implements AutoCloseable {
   private static final int SPAN_BLOCKS = Kernels.SPAN_TOKENS / BLOCK;
   private static final int UNSEEN = -1;
 
-  private final KvType type;
   private final SpanProducts products;
 
   /** One layer of one head; a block lies at its place in the span. */
@@ -49,14 +48,9 @@ final class WideSpan implements AutoCloseable {
   private SlotMap whole;
 
   WideSpan(Arena arena, KvCache cache, SpanProducts products, Scratch scratch) {
-    type = cache.type();
     this.products = products;
     floats = new KvCache(KvType.F32, 1, SPAN_BLOCKS, 1, cache.headDim());
     attention = new SpanAttention(arena, floats, products, scratch);
-  }
-
-  boolean fits(KvCache cache) {
-    return type == cache.type() && floats.headDim() == cache.headDim();
   }
 
   /**
@@ -70,15 +64,18 @@ final class WideSpan implements AutoCloseable {
    * @return how many of the rows, from the first on, can be attended; 0 where they are too few
    */
   int fill(AttentionCall of, int firstRow, int count, int kvHead, int start) {
-    if (!products.widens(type) || count < LEAST_ROWS) {
+    if (count < LEAST_ROWS) {
       return 0;
     }
     Arrays.fill(blocks, UNSEEN);
     int rows = 0;
-    while (rows < count && sees(of, firstRow + rows, start)) {
+    int readers = 0;
+    while (rows < count && sharesBlocks(of, firstRow + rows, start)) {
+      int row = firstRow + rows;
+      readers += of.firstSeen(row, start) < of.endSeen(row, start) ? 1 : 0;
       rows++;
     }
-    if (rows < LEAST_ROWS) {
+    if (readers < LEAST_ROWS) {
       return 0;
     }
     KvCache cache = of.cache;
@@ -95,10 +92,9 @@ final class WideSpan implements AutoCloseable {
   }
 
   /** Whether a row reads the blocks of the rows before it, and maybe more: notes those. */
-  private boolean sees(AttentionCall of, int row, int start) {
-    int from = Math.max(of.firstVisible(row), start);
-    int to = Math.min(of.slots.position(row) + 1, start + Kernels.SPAN_TOKENS);
-    for (int index = from / BLOCK; index * BLOCK < to; index++) {
+  private boolean sharesBlocks(AttentionCall of, int row, int start) {
+    int end = of.endSeen(row, start);
+    for (int index = of.firstSeen(row, start) / BLOCK; index * BLOCK < end; index++) {
       int block = Shapes.block(of.slots, row, index, of.cache);
       int place = index % SPAN_BLOCKS;
       if (blocks[place] != UNSEEN && blocks[place] != block) {

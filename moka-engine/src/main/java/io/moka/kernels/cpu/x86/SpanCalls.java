@@ -253,9 +253,10 @@ final class SpanCalls {
 
   private static SpanFunctions.Widening widening(SpanFunctions functions, KvCache cache) {
     checkType(functions, cache);
-    return functions
-        .widening()
-        .orElseThrow(() -> new IllegalArgumentException(cache.type() + " is read as it lies"));
+    if (functions.widening().isEmpty()) {
+      throw new IllegalArgumentException(cache.type() + " is read as it lies");
+    }
+    return functions.widening().get();
   }
 
   private static void widen(MemorySegment function, long from, long to, long count) {

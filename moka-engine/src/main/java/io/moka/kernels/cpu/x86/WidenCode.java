@@ -30,7 +30,7 @@ final class WidenCode {
   private static final Vec NUMBERS = Vec.zmm(0);
   private static final Vec SCALE = Vec.zmm(1);
 
-  /** Of functions that do without the stack, what lies below its pointer is theirs. */
+  /** The System V ABI leaves 128 bytes below the stack pointer to functions that call no others. */
   private static final Mem ROOM = Mem.at(Gp.RSP, -VECTOR_BYTES);
 
   private WidenCode() {}
