@@ -85,7 +85,7 @@ final class LogitsCommand implements Runnable {
       throw model.usage("--out needs a file; to write to a pipe: --out /dev/stdout");
     }
     try (Checkpoint checkpoint = model.openCheckpoint()) {
-      ModelFiles.spare(checkpoint, out);
+      ModelFiles.refuseOverwriting(checkpoint, out);
       int vocabSize = checkpoint.config().vocabSize();
       int[] tokens = TokenIds.read(ids, vocabSize);
       if (ModelFiles.isSame(ids, out)) {

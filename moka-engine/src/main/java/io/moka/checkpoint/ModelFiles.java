@@ -19,7 +19,7 @@ public final class ModelFiles {
    * @param out where something shall be written
    * @throws ModelException when one of the model's files is there, whatever its name, or would be
    */
-  public static void spare(Checkpoint checkpoint, Path out) {
+  public static void refuseOverwriting(Checkpoint checkpoint, Path out) {
     for (Path file : checkpoint.files()) {
       if (isSame(file, out)) {
         throw new ModelException(

@@ -78,7 +78,7 @@ public final class PackedWriter {
    */
   public static long write(
       Checkpoint checkpoint, Path file, boolean replace, int threads, DoubleConsumer progress) {
-    ModelFiles.spare(checkpoint, file);
+    ModelFiles.refuseOverwriting(checkpoint, file);
     if (checkpoint.packed().isPresent()) {
       throw new ModelException("the model is packed already: copy its file");
     }
