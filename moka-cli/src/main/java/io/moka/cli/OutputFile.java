@@ -44,12 +44,7 @@ final class OutputFile implements AutoCloseable {
       }
       Path target = Files.exists(file) ? file.toRealPath() : file.toAbsolutePath();
       Path temporary = PartialName.beside(target);
-      // of a killed process, or a link that somebody laid there
-      Files.deleteIfExists(temporary);
-      return new OutputFile(
-          target,
-          temporary,
-          FileChannel.open(temporary, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW));
+      return new OutputFile(target, temporary, PartialName.open(temporary));
     } catch (IOException e) {
       throw failed(file, e);
     }

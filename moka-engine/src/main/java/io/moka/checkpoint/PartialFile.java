@@ -57,11 +57,7 @@ final class PartialFile implements AutoCloseable {
               .formatted(file, Sizes.text(bytes), Sizes.text(free)));
     }
     Path partial = PartialName.beside(target);
-    // of a killed process, or a link that somebody laid there
-    Files.deleteIfExists(partial);
-    FileChannel channel =
-        FileChannel.open(partial, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
-    return new PartialFile(target, partial, replace, channel);
+    return new PartialFile(target, partial, replace, PartialName.open(partial));
   }
 
   private static ModelException exists(Path file) {

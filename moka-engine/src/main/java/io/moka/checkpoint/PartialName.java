@@ -1,11 +1,13 @@
 package io.moka.checkpoint;
 
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 
 /** What a file is called until it is whole: {@code .NAME.PID.part}, beside where it will be. */
@@ -40,6 +42,19 @@ public final class PartialName {
       }
     }
     return target.resolveSibling("." + name + end);
+  }
+
+  /**
+   * Opens a file of such a name for writing; what lies there, of a killed process or a link that
+   * somebody laid, goes first.
+   *
+   * @param partial as {@link #beside} gives it
+   * @return an empty file of this process's own
+   * @throws IOException when it cannot be made
+   */
+  public static FileChannel open(Path partial) throws IOException {
+    Files.deleteIfExists(partial);
+    return FileChannel.open(partial, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
   }
 
   private static int bytes(String name) {
