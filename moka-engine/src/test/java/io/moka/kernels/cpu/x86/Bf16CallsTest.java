@@ -29,7 +29,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 class Bf16CallsTest {
   private static final int ROWS = GroupCode.MAX_ROWS;
   private static final int GROUPS = 3;
-  private static final float UNTOUCHED = 12345f;
 
   private final Arena arena = Arena.ofShared();
 
@@ -74,7 +73,7 @@ class Bf16CallsTest {
       }
     }
     MemorySegment panel = arena.allocate(4 + Bf16Calls.panelBytes(columns, ROWS), 4);
-    MemorySegment out = arena.allocate((ROWS + 1) * GROUPS * Int8Calls.SUM_BYTES, 4);
+    GroupSums sums = new GroupSums(arena, ROWS, GROUPS);
     for (int count = 1; count <= ROWS; count++) {
       int first = ROWS - count;
       for (int row = 0; row < count; row++) {
@@ -82,9 +81,7 @@ class Bf16CallsTest {
       }
       for (int groups = 1; groups <= GROUPS; groups++) {
         for (int group = 0; group + groups <= GROUPS; group++) {
-          for (long i = 0; i < out.byteSize(); i += 4) {
-            out.set(ValueLayout.JAVA_FLOAT, i, UNTOUCHED);
-          }
+          MemorySegment out = sums.fresh();
           MemorySegment w = matrix.data();
           long at = group * matrix.groupBytes();
           long next = w.address();
@@ -92,20 +89,7 @@ class Bf16CallsTest {
           int share = random.nextInt(shares);
           Bf16Calls.product(
               functions, w, at, groups, columns, next, share, shares, panel, 4, count, out, 0);
-          int width = groups * PackedMatrix.GROUP_ROWS;
-          for (int i = 0; i < (ROWS + 1) * width; i++) {
-            int row = i / width;
-            int output = group * PackedMatrix.GROUP_ROWS + i % width;
-            float value = row < count ? expected[first + row][output] : UNTOUCHED;
-            float found = out.get(ValueLayout.JAVA_FLOAT, i * 4L);
-            if (Float.floatToIntBits(value) != Float.floatToIntBits(found)) {
-              assertThat(found)
-                  .as(
-                      "%d columns, %d rows, %d groups, row %d, output %d",
-                      columns, count, groups, row, output)
-                  .isEqualTo(value);
-            }
-          }
+          sums.check(expected, first, count, group, groups, columns + " columns");
         }
       }
     }

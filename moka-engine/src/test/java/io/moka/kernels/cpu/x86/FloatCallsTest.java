@@ -1,6 +1,5 @@
 package io.moka.kernels.cpu.x86;
 
-import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -24,7 +23,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 class FloatCallsTest {
   private static final int ROWS = FloatGroupCode.MOST_ROWS;
   private static final int GROUPS = 3;
-  private static final float UNTOUCHED = 12345f;
 
   private final Arena arena = Arena.ofShared();
 
@@ -80,34 +78,19 @@ class FloatCallsTest {
         expected[row][output] = sum;
       }
     }
-    MemorySegment out = arena.allocate((ROWS + 1) * GROUPS * Int8Calls.SUM_BYTES, 4);
+    GroupSums sums = new GroupSums(arena, ROWS, GROUPS);
     MemorySegment table = arena.allocate(FloatCalls.TABLE_BYTES, 8);
     for (int count = 1; count <= functions.mostRows(); count++) {
       int first = ROWS - count;
       for (int groups = 1; groups <= GROUPS; groups++) {
         for (int group = 0; group + groups <= GROUPS; group++) {
-          for (long i = 0; i < out.byteSize(); i += 4) {
-            out.set(ValueLayout.JAVA_FLOAT, i, UNTOUCHED);
-          }
+          MemorySegment out = sums.fresh();
           long at = group * matrix.groupBytes();
           long next = weights.address();
           FloatCalls.product(
               functions, weights, at, groups, columns, next, x, offsets, first, count, out, 0,
               table);
-          int width = groups * PackedMatrix.GROUP_ROWS;
-          for (int i = 0; i < (ROWS + 1) * width; i++) {
-            int row = i / width;
-            int output = group * PackedMatrix.GROUP_ROWS + i % width;
-            float value = row < count ? expected[first + row][output] : UNTOUCHED;
-            float found = out.get(ValueLayout.JAVA_FLOAT, i * 4L);
-            if (Float.floatToIntBits(value) != Float.floatToIntBits(found)) {
-              assertThat(found)
-                  .as(
-                      "seed and columns %d, %d rows, %d groups, row %d, output %d",
-                      columns, count, groups, row, output)
-                  .isEqualTo(value);
-            }
-          }
+          sums.check(expected, first, count, group, groups, "seed and columns " + columns);
         }
       }
     }

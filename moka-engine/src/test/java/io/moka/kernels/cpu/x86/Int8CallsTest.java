@@ -27,7 +27,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 class Int8CallsTest {
   private static final int ROWS = GroupCode.MAX_ROWS;
   private static final int GROUPS = 3;
-  private static final float UNTOUCHED = 12345f;
 
   private final Arena arena = Arena.ofShared();
 
@@ -88,7 +87,8 @@ class Int8CallsTest {
       MemorySegment.copy(values[row], 0, x, ValueLayout.JAVA_FLOAT, 0, columns);
       Int8Calls.quantise(functions, x, 0, 0, tiles, records, row * rowBytes, 0, 1);
     }
-    MemorySegment out = arena.allocate((ROWS + 1) * GROUPS * Int8Calls.SUM_BYTES, 4);
+    String where = "seed %d, %d columns".formatted(seed, columns);
+    GroupSums sums = new GroupSums(arena, ROWS, GROUPS);
     for (int count = 1; count <= ROWS; count++) {
       int first = ROWS - count;
       for (int row = 0; row < count; row++) {
@@ -104,24 +104,11 @@ class Int8CallsTest {
           .isEqualTo(-1);
       for (int groups = 1; groups <= GROUPS; groups++) {
         for (int group = 0; group + groups <= GROUPS; group++) {
-          fill(out);
+          MemorySegment out = sums.fresh();
           long at = group * groupBytes;
           long next = weights.address() + (1 - group) * groupBytes;
           Int8Calls.product(functions, weights, at, groups, columns, next, panel, 4, count, out, 0);
-          int width = groups * PackedMatrix.GROUP_ROWS;
-          for (int i = 0; i < (ROWS + 1) * width; i++) {
-            int row = i / width;
-            int output = group * PackedMatrix.GROUP_ROWS + i % width;
-            float value = row < count ? expected[first + row][output] : UNTOUCHED;
-            float found = out.get(ValueLayout.JAVA_FLOAT, i * 4L);
-            if (Float.floatToIntBits(value) != Float.floatToIntBits(found)) {
-              assertThat(found)
-                  .as(
-                      "seed %d, %d columns, %d rows, %d groups, row %d, output %d",
-                      seed, columns, count, groups, row, output)
-                  .isEqualTo(value);
-            }
-          }
+          sums.check(expected, first, count, group, groups, where);
         }
       }
     }
@@ -158,12 +145,6 @@ class Int8CallsTest {
           }
         }
       }
-    }
-  }
-
-  private static void fill(MemorySegment out) {
-    for (long i = 0; i < out.byteSize(); i += 4) {
-      out.set(ValueLayout.JAVA_FLOAT, i, UNTOUCHED);
     }
   }
 
