@@ -9,7 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
-/** The only way into {@link AmxBf16Functions}: checks first, as {@link Int8Calls} does. */
+/** The only way into {@link AmxBf16Functions}: checks first, by {@link CallChecks}. */
 final class AmxBf16Calls {
   private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
   private static final MethodHandle PRODUCT =
@@ -69,10 +69,10 @@ final class AmxBf16Calls {
       throw new IllegalArgumentException(rows + " rows; a call takes 1 to 128");
     }
     long stripBytes = PackedMatrix.stripBytes(WeightFormat.BF16, columns);
-    long strips = Int8Calls.address(weights, group, PackedMatrix.GROUP_STRIPS * stripBytes);
-    long records = Int8Calls.address(panels, at, panelBytes(functions, columns, rows));
-    long sums = Int8Calls.address(Int8Calls.writable(out), to, rows * Int8Calls.SUM_BYTES);
-    long lastBlock = Int8Calls.address(Int8Calls.writable(rest), 0, REST_BYTES);
+    long strips = CallChecks.address(weights, group, PackedMatrix.GROUP_STRIPS * stripBytes);
+    long records = CallChecks.address(panels, at, panelBytes(functions, columns, rows));
+    long sums = CallChecks.address(CallChecks.writable(out), to, rows * GroupProducts.SUM_BYTES);
+    long lastBlock = CallChecks.address(CallChecks.writable(rest), 0, REST_BYTES);
     long blocks = columns / BLOCK_COLUMNS;
     long fullPanels = (rows - 1) / GroupCode.MAX_ROWS;
     int lastRows = rows - (int) fullPanels * GroupCode.MAX_ROWS;
@@ -94,13 +94,13 @@ final class AmxBf16Calls {
           fullPanels,
           fullBytes,
           records + fullPanels * fullBytes,
-          sums + fullPanels * GroupCode.MAX_ROWS * Int8Calls.SUM_BYTES,
+          sums + fullPanels * GroupCode.MAX_ROWS * GroupProducts.SUM_BYTES,
           (long) BLOCKS_AHEAD * BLOCK_BYTES,
           before,
           aheadThen,
           whole ? 0 : lastBlock);
     } catch (Throwable e) {
-      throw Int8Calls.unchecked(e);
+      throw CallChecks.unchecked(e);
     }
   }
 

@@ -9,7 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
-/** The only way into {@link AmxInt8Functions}: checks first, as {@link Int8Calls} does. */
+/** The only way into {@link AmxInt8Functions}: checks first, by {@link CallChecks}. */
 final class AmxInt8Calls {
   private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
   private static final MethodHandle PRODUCT =
@@ -62,11 +62,11 @@ final class AmxInt8Calls {
       throw new IllegalArgumentException(rows + " rows; a call takes 1 to 128");
     }
     long stripBytes = layout.stripBytes(columns);
-    long strips = Int8Calls.address(weights, group, PackedMatrix.GROUP_STRIPS * stripBytes);
+    long strips = CallChecks.address(weights, group, PackedMatrix.GROUP_STRIPS * stripBytes);
     ActivationRecord rec = functions.rec();
-    long records = Int8Calls.address(panels, at, rec.panelBytes(columns, rows));
-    long sums = Int8Calls.address(Int8Calls.writable(out), to, rows * Int8Calls.SUM_BYTES);
-    long decoded = Int8Calls.address(Int8Calls.writable(chunk), 0, chunkBytes(functions));
+    long records = CallChecks.address(panels, at, rec.panelBytes(columns, rows));
+    long sums = CallChecks.address(CallChecks.writable(out), to, rows * GroupProducts.SUM_BYTES);
+    long decoded = CallChecks.address(CallChecks.writable(chunk), 0, chunkBytes(functions));
     long fullPanels = (rows - 1) / GroupCode.MAX_ROWS;
     int lastRows = rows - (int) fullPanels * GroupCode.MAX_ROWS;
     try {
@@ -82,7 +82,7 @@ final class AmxInt8Calls {
           rec.panelBytes(columns, GroupCode.MAX_ROWS),
           decoded);
     } catch (Throwable e) {
-      throw Int8Calls.unchecked(e);
+      throw CallChecks.unchecked(e);
     }
   }
 }

@@ -1,5 +1,6 @@
 package io.moka.kernels.cpu.x86;
 
+import io.moka.kernels.cpu.GroupProducts;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.FunctionDescriptor;
@@ -9,7 +10,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.util.Objects;
 
-/** The only way into {@link Bf16Functions}: checks first, as {@link Int8Calls} does. */
+/** The only way into {@link Bf16Functions}: checks first, by {@link CallChecks}. */
 final class Bf16Calls {
   private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
   private static final MethodHandle PRODUCT =
@@ -59,16 +60,17 @@ final class Bf16Calls {
     if (columns < 1) {
       throw new IllegalArgumentException(columns + " columns");
     }
-    Int8Calls.checkCounts(rows, GroupCode.MAX_ROWS, groups);
+    CallChecks.checkCounts(rows, GroupCode.MAX_ROWS, groups);
     Objects.checkIndex(share, shares);
     if (groups > 1 && shares > 1) {
       throw new IllegalArgumentException(groups + " groups in " + shares + " shares");
     }
     long stripBytes = PackedMatrix.stripBytes(WeightFormat.BF16, columns);
     long groupBytes = PackedMatrix.GROUP_STRIPS * stripBytes;
-    long strips = Int8Calls.address(weights, group, groups * groupBytes);
-    long records = Int8Calls.address(panel, at, panelBytes(columns, rows));
-    long sums = Int8Calls.address(Int8Calls.writable(out), to, groups * rows * Int8Calls.SUM_BYTES);
+    long strips = CallChecks.address(weights, group, groups * groupBytes);
+    long records = CallChecks.address(panel, at, panelBytes(columns, rows));
+    long sums =
+        CallChecks.address(CallChecks.writable(out), to, groups * rows * GroupProducts.SUM_BYTES);
     long pairs = (columns + 1L) / 2;
     long blocks = pairs / Bf16GroupCode.BLOCK_PAIRS;
     // as far before the next group as the first one is before the last
@@ -91,7 +93,7 @@ final class Bf16Calls {
           pairs % Bf16GroupCode.BLOCK_PAIRS,
           step);
     } catch (Throwable e) {
-      throw Int8Calls.unchecked(e);
+      throw CallChecks.unchecked(e);
     }
   }
 }

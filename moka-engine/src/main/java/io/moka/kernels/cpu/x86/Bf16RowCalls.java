@@ -10,8 +10,8 @@ import java.util.Objects;
 
 /**
  * The only way into the functions that bring rows to bf16, {@link Bf16RoundCode} and {@link
- * SplitCode}: checks first, as {@link Int8Calls} does. A row's record of a block has 64 bytes for
- * each part: one where it is rounded, {@link SplitCode#PARTS} where all of it is kept.
+ * SplitCode}: checks first, by {@link CallChecks}. A row's record of a block has 64 bytes for each
+ * part: one where it is rounded, {@link SplitCode#PARTS} where all of it is kept.
  */
 final class Bf16RowCalls {
   private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
@@ -60,18 +60,18 @@ final class Bf16RowCalls {
     if (firstColumn < 0 || firstColumn % BLOCK_COLUMNS != 0 || count < 1) {
       throw new IllegalArgumentException(count + " columns from " + firstColumn + " on");
     }
-    long floats = Int8Calls.address(x, from, count * (long) Float.BYTES);
+    long floats = CallChecks.address(x, from, count * (long) Float.BYTES);
     long recordBytes = parts * (long) PART_BYTES;
     long stride = rows * recordBytes;
     int blocks = count / BLOCK_COLUMNS;
     long first = firstColumn / BLOCK_COLUMNS * stride + row * recordBytes;
     long bytes = panelBytes(parts, Math.addExact(firstColumn, count), rows);
-    long to = Int8Calls.address(Int8Calls.writable(panel), at, bytes) + first;
+    long to = CallChecks.address(CallChecks.writable(panel), at, bytes) + first;
     if (blocks > 0) {
       try {
         FILL.invokeExact(function, floats, to, stride, (long) blocks);
       } catch (Throwable e) {
-        throw Int8Calls.unchecked(e);
+        throw CallChecks.unchecked(e);
       }
     }
     int done = blocks * BLOCK_COLUMNS;

@@ -1,5 +1,6 @@
 package io.moka.kernels.cpu.x86;
 
+import io.moka.kernels.cpu.GroupProducts;
 import io.moka.weights.PackedMatrix;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -8,7 +9,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.util.Objects;
 
-/** The only way into {@link FloatFunctions}: checks first, as {@link Int8Calls} does. */
+/** The only way into {@link FloatFunctions}: checks first, by {@link CallChecks}. */
 final class FloatCalls {
   private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
   private static final MethodHandle PRODUCT =
@@ -57,15 +58,16 @@ final class FloatCalls {
     if (columns < 1) {
       throw new IllegalArgumentException(columns + " columns");
     }
-    Int8Calls.checkCounts(rows, functions.mostRows(), groups);
+    CallChecks.checkCounts(rows, functions.mostRows(), groups);
     long stripBytes = PackedMatrix.stripBytes(functions.format(), columns);
     int pairBytes = PackedMatrix.pairBytes(functions.format());
     long pairs = (columns + 1L) / 2;
     long groupBytes = PackedMatrix.GROUP_STRIPS * stripBytes;
-    long strips = Int8Calls.address(weights, group, groups * groupBytes);
-    long sums = Int8Calls.address(Int8Calls.writable(out), to, groups * rows * Int8Calls.SUM_BYTES);
-    long input = Int8Calls.address(x, 0, x.byteSize());
-    long starts = Int8Calls.address(table, 0, TABLE_BYTES);
+    long strips = CallChecks.address(weights, group, groups * groupBytes);
+    long sums =
+        CallChecks.address(CallChecks.writable(out), to, groups * rows * GroupProducts.SUM_BYTES);
+    long input = CallChecks.address(x, 0, x.byteSize());
+    long starts = CallChecks.address(table, 0, TABLE_BYTES);
     for (int i = 0; i < rows; i++) {
       long offset = offsets[first + i];
       Objects.checkFromIndexSize(offset, pairs * 2 * Float.BYTES, x.byteSize());
@@ -86,7 +88,7 @@ final class FloatCalls {
           (long) groups,
           starts);
     } catch (Throwable e) {
-      throw Int8Calls.unchecked(e);
+      throw CallChecks.unchecked(e);
     }
   }
 }

@@ -26,9 +26,6 @@ final class Int8Calls {
       Linker.nativeLinker()
           .downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD, WORD, WORD, WORD));
 
-  /** Bytes of the sums of one row. */
-  static final long SUM_BYTES = PackedMatrix.GROUP_ROWS * (long) Float.BYTES;
-
   private Int8Calls() {}
 
   /**
@@ -54,7 +51,8 @@ final class Int8Calls {
       long at,
       int row,
       int rows) {
-    long floats = address(x, from, blocks * (long) ActivationRecord.COLUMNS * Float.BYTES);
+    long floats =
+        CallChecks.address(x, from, blocks * (long) ActivationRecord.COLUMNS * Float.BYTES);
     ActivationRecord rec = functions.rec();
     toPanel(functions.quantise(), rec, floats, firstBlock, blocks, panel, at, row, rows);
   }
@@ -81,7 +79,7 @@ final class Int8Calls {
       int row,
       int rows) {
     ActivationRecord rec = functions.rec();
-    long one = address(records, from, blocks * (long) rec.bytes());
+    long one = CallChecks.address(records, from, blocks * (long) rec.bytes());
     toPanel(functions.copy(), rec, one, 0, blocks, panel, at, row, rows);
   }
 
@@ -103,12 +101,13 @@ final class Int8Calls {
     }
     Objects.checkIndex(row, rows);
     long stride = rows * (long) rec.bytes();
-    long to = address(writable(panel), at, (firstBlock + (long) blocks) * stride);
+    long to =
+        CallChecks.address(CallChecks.writable(panel), at, (firstBlock + (long) blocks) * stride);
     long first = to + firstBlock * stride + row * (long) rec.bytes();
     try {
       ROW.invokeExact(function, from, first, stride, (long) blocks);
     } catch (Throwable e) {
-      throw unchecked(e);
+      throw CallChecks.unchecked(e);
     }
   }
 
@@ -147,13 +146,14 @@ final class Int8Calls {
       throw new IllegalArgumentException(
           columns + " columns are not whole blocks of " + blockColumns);
     }
-    checkCounts(rows, GroupCode.MAX_ROWS, groups);
+    CallChecks.checkCounts(rows, GroupCode.MAX_ROWS, groups);
     long stripBytes = layout.stripBytes(columns);
     long blocks = columns / blockColumns;
     long groupBytes = PackedMatrix.GROUP_STRIPS * stripBytes;
-    long strips = address(weights, group, groups * groupBytes);
-    long records = address(panel, at, functions.rec().panelBytes(columns, rows));
-    long sums = address(writable(out), to, groups * rows * SUM_BYTES);
+    long strips = CallChecks.address(weights, group, groups * groupBytes);
+    long records = CallChecks.address(panel, at, functions.rec().panelBytes(columns, rows));
+    long sums =
+        CallChecks.address(CallChecks.writable(out), to, groups * rows * GroupProducts.SUM_BYTES);
     // relative to the last group; from each before it the same distance leads to its neighbour
     long last = strips + (groups - 1) * groupBytes;
     long ahead = next - last + (functions.blocksAhead()[rows - 1] - blocks) * layout.blockBytes();
@@ -161,45 +161,7 @@ final class Int8Calls {
       PRODUCT.invokeExact(
           functions.product(rows), strips, stripBytes, records, ahead, blocks, sums, (long) groups);
     } catch (Throwable e) {
-      throw unchecked(e);
+      throw CallChecks.unchecked(e);
     }
-  }
-
-  /** Refuses numbers of rows and groups that no call takes. */
-  static void checkCounts(int rows, int mostRows, int groups) {
-    if (rows < 1 || rows > mostRows) {
-      throw new IllegalArgumentException(rows + " rows; a call takes 1 to " + mostRows);
-    }
-    if (groups < 1 || groups > GroupProducts.MAX_ROWS / rows) {
-      throw new IllegalArgumentException(
-          groups + " groups with " + rows + " rows; their product may be 1 to 128");
-    }
-  }
-
-  /** Where some bytes of a segment lie; refuses those beyond it and memory that is given back. */
-  static long address(MemorySegment segment, long offset, long bytes) {
-    Objects.checkFromIndexSize(offset, bytes, segment.byteSize());
-    if (!segment.isNative()) {
-      throw new IllegalArgumentException("machine code cannot reach the heap");
-    }
-    if (!segment.scope().isAlive()) {
-      throw new IllegalStateException("the memory is given back already");
-    }
-    return segment.address() + offset;
-  }
-
-  static MemorySegment writable(MemorySegment segment) {
-    if (segment.isReadOnly()) {
-      throw new IllegalArgumentException("results cannot go to read-only memory");
-    }
-    return segment;
-  }
-
-  static RuntimeException unchecked(Throwable thrown) {
-    return switch (thrown) {
-      case RuntimeException e -> e;
-      case Error e -> throw e;
-      default -> new IllegalStateException(thrown);
-    };
   }
 }

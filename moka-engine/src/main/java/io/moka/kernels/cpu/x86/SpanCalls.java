@@ -9,7 +9,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.util.Objects;
 
-/** The only way into {@link SpanFunctions}: checks first, as {@link Int8Calls} does. */
+/** The only way into {@link SpanFunctions}: checks first, by {@link CallChecks}. */
 final class SpanCalls {
   private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
   private static final MethodHandle CALL =
@@ -81,16 +81,16 @@ final class SpanCalls {
     set(table, even + 1, base + cache.valuesOfKeys(keys[Math.min(1, blocks - 1)]));
     long pairs = even / 2;
     long headBytes = (long) cache.headDim() * Float.BYTES;
-    long q = Int8Calls.address(queries, from, heads * headBytes);
+    long q = CallChecks.address(queries, from, heads * headBytes);
     if (functions.round().isPresent()) {
       long at = tableBytes(blocks);
       headBytes = Bf16Calls.panelBytes(cache.headDim(), 1);
-      q = Int8Calls.address(table, at, heads * headBytes);
+      q = CallChecks.address(table, at, heads * headBytes);
       round(functions.round().get(), queries, from, cache.headDim(), heads, table, at);
     }
     long out =
-        Int8Calls.address(
-            Int8Calls.writable(scores), to, 2 * pairs * SpanProducts.SCORE_BLOCK_BYTES);
+        CallChecks.address(
+            CallChecks.writable(scores), to, 2 * pairs * SpanProducts.SCORE_BLOCK_BYTES);
     long columnPairs = cache.headDim() / 2;
     long bits = Float.floatToRawIntBits(scale);
     try {
@@ -104,7 +104,7 @@ final class SpanCalls {
           out,
           bits);
     } catch (Throwable e) {
-      throw Int8Calls.unchecked(e);
+      throw CallChecks.unchecked(e);
     }
   }
 
@@ -159,9 +159,10 @@ final class SpanCalls {
     long stripBytes = cache.valueStripBytes();
     fill(table, data, values, firstBlock, blocks, cache.valuesBytes());
     set(table, blocks, get(table, blocks - 1));
-    long p = Int8Calls.address(probabilities, from, blocks * (long) SpanProducts.SCORE_BLOCK_BYTES);
+    long p =
+        CallChecks.address(probabilities, from, blocks * (long) SpanProducts.SCORE_BLOCK_BYTES);
     long stride = SpanProducts.sumsStride(cache.headDim());
-    long out = Int8Calls.address(Int8Calls.writable(sums), 0, heads * stride);
+    long out = CallChecks.address(CallChecks.writable(sums), 0, heads * stride);
     try {
       CALL.invokeExact(
           functions.values()[heads - 1],
@@ -173,7 +174,7 @@ final class SpanCalls {
           out,
           stride);
     } catch (Throwable e) {
-      throw Int8Calls.unchecked(e);
+      throw CallChecks.unchecked(e);
     }
   }
 
@@ -190,13 +191,13 @@ final class SpanCalls {
       SpanFunctions functions, MemorySegment scores, int blocks, int heads, MemorySegment results) {
     checkCounts(blocks, heads);
     long in =
-        Int8Calls.address(
-            Int8Calls.writable(scores), 0, blocks * (long) SpanProducts.SCORE_BLOCK_BYTES);
-    long out = Int8Calls.address(Int8Calls.writable(results), 0, SoftmaxCode.RESULT_BYTES);
+        CallChecks.address(
+            CallChecks.writable(scores), 0, blocks * (long) SpanProducts.SCORE_BLOCK_BYTES);
+    long out = CallChecks.address(CallChecks.writable(results), 0, SoftmaxCode.RESULT_BYTES);
     try {
       SOFTMAX.invokeExact(functions.softmax(), in, (long) blocks, (long) heads, out);
     } catch (Throwable e) {
-      throw Int8Calls.unchecked(e);
+      throw CallChecks.unchecked(e);
     }
   }
 
@@ -219,9 +220,9 @@ final class SpanCalls {
       long to) {
     SpanFunctions.Widening widening = widening(functions, cache);
     int columns = cache.headDim();
-    long from = Int8Calls.address(data, keys, cache.keysBytes());
+    long from = CallChecks.address(data, keys, cache.keysBytes());
     long bytes = columns * (long) SpanProducts.SCORE_BYTES;
-    long out = Int8Calls.address(Int8Calls.writable(floats), to, bytes);
+    long out = CallChecks.address(CallChecks.writable(floats), to, bytes);
     widen(widening.keys(), from, out, widening.pairs() ? columns / 2 : columns);
   }
 
@@ -244,9 +245,9 @@ final class SpanCalls {
       long to) {
     SpanFunctions.Widening widening = widening(functions, cache);
     int strips = Math.ceilDiv(cache.headDim(), SpanProducts.BLOCK);
-    long from = Int8Calls.address(data, values, cache.valuesBytes());
+    long from = CallChecks.address(data, values, cache.valuesBytes());
     long bytes = strips * (long) SpanProducts.BLOCK * SpanProducts.SCORE_BYTES;
-    long out = Int8Calls.address(Int8Calls.writable(floats), to, bytes);
+    long out = CallChecks.address(CallChecks.writable(floats), to, bytes);
     int count = widening.pairs() ? strips * SpanProducts.BLOCK / 2 : strips;
     widen(widening.values(), from, out, count);
   }
@@ -263,7 +264,7 @@ final class SpanCalls {
     try {
       WIDEN.invokeExact(function, from, to, count);
     } catch (Throwable e) {
-      throw Int8Calls.unchecked(e);
+      throw CallChecks.unchecked(e);
     }
   }
 
@@ -290,8 +291,8 @@ final class SpanCalls {
 
   private static void fill(
       MemorySegment table, MemorySegment data, long[] offsets, int first, int blocks, long bytes) {
-    Int8Calls.address(table, 0, tableBytes(blocks));
-    long base = Int8Calls.address(data, 0, data.byteSize());
+    CallChecks.address(table, 0, tableBytes(blocks));
+    long base = CallChecks.address(data, 0, data.byteSize());
     for (int i = 0; i < blocks; i++) {
       long offset = offsets[first + i];
       Objects.checkFromIndexSize(offset, bytes, data.byteSize());

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.moka.kernels.cpu.GroupProducts;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.TileOracle;
 import io.moka.weights.WeightFormat;
@@ -62,7 +63,7 @@ class AmxBf16CallsTest {
       }
     }
     MemorySegment rest = arena.allocate(AmxBf16Calls.REST_BYTES, 64);
-    MemorySegment out = arena.allocate((MOST_ROWS + 1) * Int8Calls.SUM_BYTES, 4);
+    MemorySegment out = arena.allocate((MOST_ROWS + 1) * GroupProducts.SUM_BYTES, 4);
     long rowBytes = AmxBf16Calls.panelBytes(functions, columns, 1);
     for (int rows = 1; rows <= MOST_ROWS; rows++) {
       MemorySegment panels = arena.allocate(4 + rows * rowBytes, 4);
@@ -169,7 +170,7 @@ class AmxBf16CallsTest {
       MemorySegment w = arena.allocate(group, 64);
       MemorySegment p = arena.allocate(AmxBf16Calls.panelBytes(f, 33, 18), 4);
       MemorySegment x = arena.allocate(33 * 4, 4);
-      MemorySegment out = arena.allocate(18 * Int8Calls.SUM_BYTES, 4);
+      MemorySegment out = arena.allocate(18 * GroupProducts.SUM_BYTES, 4);
       MemorySegment r = arena.allocate(AmxBf16Calls.REST_BYTES, 64);
       MemorySegment less = r.asSlice(0, r.byteSize() - 1);
       AmxBf16Calls.product(f, w, 0, 33, 0, p, 0, 18, out, 0, r);
@@ -216,7 +217,7 @@ class AmxBf16CallsTest {
     AmxBf16Functions f = functions(true);
     MemorySegment w = arena.allocate(4096, 64);
     MemorySegment p = arena.allocate(64, 4);
-    MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
+    MemorySegment out = arena.allocate(GroupProducts.SUM_BYTES, 4);
     MemorySegment r = arena.allocate(AmxBf16Calls.REST_BYTES, 64);
     f.close();
     assertThatIllegalStateException()

@@ -94,7 +94,7 @@ class AmxInt8CallsTest {
       }
     }
     MemorySegment chunk = arena.allocate(AmxInt8Calls.chunkBytes(functions), 64);
-    MemorySegment out = arena.allocate((MAX_ROWS + 1) * Int8Calls.SUM_BYTES, 4);
+    MemorySegment out = arena.allocate((MAX_ROWS + 1) * GroupProducts.SUM_BYTES, 4);
     for (int rows = 1; rows <= mostRows; rows += rows < 34 ? 1 : 13) {
       MemorySegment panels = panels(others, values, columns, rows);
       for (long i = 0; i < out.byteSize(); i += 4) {
@@ -137,7 +137,7 @@ class AmxInt8CallsTest {
       long group = PackedMatrix.GROUP_STRIPS * functions.layout().stripBytes(64);
       MemorySegment w = arena.allocate(group, 64);
       MemorySegment x = arena.allocate(functions.rec().panelBytes(64, 18), 4);
-      MemorySegment out = arena.allocate(18 * Int8Calls.SUM_BYTES, 4);
+      MemorySegment out = arena.allocate(18 * GroupProducts.SUM_BYTES, 4);
       MemorySegment c = arena.allocate(AmxInt8Calls.chunkBytes(functions), 64);
       MemorySegment less = c.asSlice(0, c.byteSize() - 1);
       MemorySegment heap = MemorySegment.ofArray(new long[(int) group / 8]);
@@ -181,7 +181,7 @@ class AmxInt8CallsTest {
     gone.close();
     MemorySegment w = arena.allocate(group, 64);
     MemorySegment x = arena.allocate(functions.rec().panelBytes(32, 1), 4);
-    MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
+    MemorySegment out = arena.allocate(GroupProducts.SUM_BYTES, 4);
     MemorySegment c = arena.allocate(AmxInt8Calls.chunkBytes(functions), 64);
     assertThatIllegalStateException()
         .isThrownBy(() -> AmxInt8Calls.product(functions, old, 0, 32, 0, x, 0, 1, out, 0, c));

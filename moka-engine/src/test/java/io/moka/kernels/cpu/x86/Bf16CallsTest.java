@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.moka.kernels.Activations;
+import io.moka.kernels.cpu.GroupProducts;
 import io.moka.weights.Bf16Oracle;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.WeightFormat;
@@ -178,7 +179,7 @@ class Bf16CallsTest {
       MemorySegment two = arena.allocate(2 * group, 64);
       MemorySegment panel = arena.allocate(Bf16Calls.panelBytes(33, 2), 4);
       MemorySegment x = arena.allocate(33 * 4, 4);
-      MemorySegment out = arena.allocate(2 * Int8Calls.SUM_BYTES, 4);
+      MemorySegment out = arena.allocate(2 * GroupProducts.SUM_BYTES, 4);
       MemorySegment sealed = out.asReadOnly();
       MemorySegment heap = MemorySegment.ofArray(new long[(int) group / 8]);
       Bf16Calls.product(functions, w, 0, 1, 33, 0, 0, 1, panel, 0, 2, out, 0);
@@ -223,7 +224,7 @@ class Bf16CallsTest {
     gone.close();
     MemorySegment w = arena.allocate(1024, 64);
     MemorySegment panel = arena.allocate(64, 4);
-    MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
+    MemorySegment out = arena.allocate(GroupProducts.SUM_BYTES, 4);
     assertThatIllegalStateException()
         .isThrownBy(() -> Bf16Calls.product(functions, old, 0, 1, 8, 0, 0, 1, panel, 0, 1, out, 0));
     functions.close();

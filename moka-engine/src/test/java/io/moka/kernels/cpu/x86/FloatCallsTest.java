@@ -3,6 +3,7 @@ package io.moka.kernels.cpu.x86;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.moka.kernels.cpu.GroupProducts;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.Arena;
@@ -123,7 +124,7 @@ class FloatCallsTest {
       MemorySegment w = arena.allocate(4 * 64, 64);
       MemorySegment two = arena.allocate(2 * 4 * 64, 64);
       MemorySegment x = arena.allocate(16, 4);
-      MemorySegment out = arena.allocate(2 * Int8Calls.SUM_BYTES, 4);
+      MemorySegment out = arena.allocate(2 * GroupProducts.SUM_BYTES, 4);
       MemorySegment table = arena.allocate(FloatCalls.TABLE_BYTES, 8);
       long[] rows = {0, 8, 12, -4};
       FloatCalls.product(functions, w, 0, 1, 1, 0, x, rows, 0, 2, out, 0, table);

@@ -2,6 +2,7 @@ package io.moka.kernels.cpu.x86;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.moka.kernels.cpu.GroupProducts;
 import io.moka.weights.PackedMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -17,7 +18,7 @@ final class GroupSums {
   /** Room for some rows with some groups. */
   GroupSums(Arena arena, int rows, int groups) {
     this.rows = rows;
-    out = arena.allocate((rows + 1) * groups * Int8Calls.SUM_BYTES, 4);
+    out = arena.allocate((rows + 1) * groups * GroupProducts.SUM_BYTES, 4);
   }
 
   /** The memory, where nothing is yet. */

@@ -2,6 +2,7 @@ package io.moka.kernels.cpu.x86;
 
 import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
+import io.moka.kernels.cpu.GroupProducts;
 import io.moka.kernels.cpu.SpanProducts;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.TileLayout;
@@ -81,7 +82,7 @@ final class GuardedRun {
       MemorySegment weights = arena.allocate(groups * PackedMatrix.GROUP_STRIPS * strip, 64);
       MemorySegment x = arena.allocate(columns * 4L, 4);
       MemorySegment panel = arena.allocate(Bf16Calls.panelBytes(columns, rows), 4);
-      MemorySegment out = arena.allocate(groups * rows * Int8Calls.SUM_BYTES, 4);
+      MemorySegment out = arena.allocate(groups * rows * GroupProducts.SUM_BYTES, 4);
       for (int row = 0; row < rows; row++) {
         Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, columns, panel, 0, row, rows);
       }
@@ -118,7 +119,7 @@ final class GuardedRun {
       MemorySegment x = arena.allocate(columns * 4L, 4);
       MemorySegment one = arena.allocate(functions.rec().panelBytes(columns, 1), 4);
       MemorySegment panel = arena.allocate(functions.rec().panelBytes(columns, rows), 4);
-      MemorySegment out = arena.allocate(groups * rows * Int8Calls.SUM_BYTES, 4);
+      MemorySegment out = arena.allocate(groups * rows * GroupProducts.SUM_BYTES, 4);
       for (int row = 0; row < rows; row++) {
         Int8Calls.quantise(functions, x, 0, 0, tiles, panel, 0, row, rows);
         Int8Calls.quantise(functions, x, 0, 0, tiles, one, 0, 0, 1);
@@ -150,7 +151,7 @@ final class GuardedRun {
       long group = PackedMatrix.GROUP_STRIPS * functions.layout().stripBytes(columns);
       MemorySegment weights = arena.allocate(group, 64);
       MemorySegment panels = arena.allocate(functions.rec().panelBytes(columns, rows), 4);
-      MemorySegment out = arena.allocate(rows * Int8Calls.SUM_BYTES, 4);
+      MemorySegment out = arena.allocate(rows * GroupProducts.SUM_BYTES, 4);
       MemorySegment chunk = arena.allocate(AmxInt8Calls.chunkBytes(functions), 64);
       long next = weights.address();
       AmxInt8Calls.product(functions, weights, 0, columns, next, panels, 0, rows, out, 0, chunk);
@@ -182,7 +183,7 @@ final class GuardedRun {
       MemorySegment weights = arena.allocate(PackedMatrix.GROUP_STRIPS * strip, 64);
       MemorySegment x = arena.allocate(columns * 4L, 4);
       MemorySegment panels = arena.allocate(AmxBf16Calls.panelBytes(functions, columns, rows), 4);
-      MemorySegment out = arena.allocate(rows * Int8Calls.SUM_BYTES, 4);
+      MemorySegment out = arena.allocate(rows * GroupProducts.SUM_BYTES, 4);
       MemorySegment rest = arena.allocate(AmxBf16Calls.REST_BYTES, 64);
       for (int row = 0; row < rows; row++) {
         int first = row / GroupCode.MAX_ROWS * GroupCode.MAX_ROWS;
@@ -219,7 +220,7 @@ final class GuardedRun {
       MemorySegment weights = arena.allocate(groups * group, 64);
       long rowBytes = (columns + 1) / 2 * 8L;
       MemorySegment x = arena.allocate(rows * rowBytes, 4);
-      MemorySegment out = arena.allocate(groups * rows * Int8Calls.SUM_BYTES, 4);
+      MemorySegment out = arena.allocate(groups * rows * GroupProducts.SUM_BYTES, 4);
       MemorySegment table = arena.allocate(FloatCalls.TABLE_BYTES, 8);
       long[] offsets = new long[rows];
       for (int row = 0; row < rows; row++) {

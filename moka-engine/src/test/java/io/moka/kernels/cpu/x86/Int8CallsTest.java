@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.moka.kernels.cpu.GroupProducts;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.TileLayout;
 import io.moka.weights.WeightFormat;
@@ -126,7 +127,7 @@ class Int8CallsTest {
     PackedOracle oracle = new PackedOracle(layout, weights, columns);
     float[] row = new float[columns];
     MemorySegment x = arena.allocate(columns * 4L, 4);
-    MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
+    MemorySegment out = arena.allocate(GroupProducts.SUM_BYTES, 4);
     try (Int8Functions functions = functions(format, Processor.upTo(most))) {
       MemorySegment panel = arena.allocate(functions.rec().panelBytes(columns, 1), 4);
       for (int code : new int[] {0x00, 0xFF, 0x77, 0x88}) {
@@ -174,7 +175,7 @@ class Int8CallsTest {
       MemorySegment weights = arena.allocate(group, 64);
       MemorySegment two = arena.allocate(2 * group, 64);
       MemorySegment panel = arena.allocate(functions.rec().panelBytes(64, 2), 4);
-      MemorySegment out = arena.allocate(2 * Int8Calls.SUM_BYTES, 4);
+      MemorySegment out = arena.allocate(2 * GroupProducts.SUM_BYTES, 4);
       MemorySegment sealed = out.asReadOnly();
       MemorySegment heap = MemorySegment.ofArray(new long[(int) group / 8]);
       Int8Calls.product(functions, weights, 0, 1, 64, 0, panel, 0, 2, out, 0);
@@ -216,7 +217,7 @@ class Int8CallsTest {
       Arena gone = Arena.ofShared();
       MemorySegment weights = gone.allocate(4 * functions.layout().stripBytes(32), 64);
       MemorySegment panel = arena.allocate(functions.rec().panelBytes(32, 1), 4);
-      MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
+      MemorySegment out = arena.allocate(GroupProducts.SUM_BYTES, 4);
       gone.close();
       assertThatIllegalStateException()
           .isThrownBy(
@@ -229,7 +230,7 @@ class Int8CallsTest {
     Int8Functions functions = functions(WeightFormat.Q4_0);
     MemorySegment weights = arena.allocate(4 * functions.layout().stripBytes(32), 64);
     MemorySegment panel = arena.allocate(functions.rec().panelBytes(32, 1), 4);
-    MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
+    MemorySegment out = arena.allocate(GroupProducts.SUM_BYTES, 4);
     functions.close();
     assertThatIllegalStateException()
         .isThrownBy(() -> Int8Calls.product(functions, weights, 0, 1, 32, 0, panel, 0, 1, out, 0));
@@ -243,7 +244,7 @@ class Int8CallsTest {
       MemorySegment weights = arena.allocate(4 * layout.stripBytes(64), 64);
       PackedOracle.fill(layout, weights, 64, new SplittableRandom(1));
       MemorySegment panel = arena.allocate(functions.rec().panelBytes(64, 1), 4);
-      MemorySegment out = arena.allocate(Int8Calls.SUM_BYTES, 4);
+      MemorySegment out = arena.allocate(GroupProducts.SUM_BYTES, 4);
       for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
         MemorySegment x = arena.allocate(256, 4);
         x.set(ValueLayout.JAVA_FLOAT, 40 * 4, bad);
