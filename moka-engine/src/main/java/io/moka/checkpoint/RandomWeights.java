@@ -10,8 +10,8 @@ import java.nio.ByteOrder;
  * and without any conversion of numbers: memory is the limit, not arithmetic.
  *
  * <p>A matrix's number has a random sign and mantissa and one of two neighbouring exponents, which
- * gives values of a standard deviation within a factor of 1.4 of 1/sqrt(columns). Norm weights lie
- * between 0.96 and 1.06.
+ * gives values of a standard deviation within a factor of 1.4 of 1/sqrt(columns), of 1 in the
+ * embedding. Norm weights lie between 0.96 and 1.06.
  *
  * <p>The words are SplitMix64's: Steele, Lea, Flood, "Fast splittable pseudorandom number
  * generators", 2014.
@@ -54,7 +54,9 @@ final class RandomWeights {
               false;
         };
     long bits = norm ? NORM_BITS : MATRIX_BITS;
-    long base = norm ? NORM_BASE : matrixBase(columns);
+    // numbers near one enter the first layer: what it adds must not drown the token's own
+    int terms = key.part() == Part.EMBEDDING ? 1 : columns;
+    long base = norm ? NORM_BASE : matrixBase(terms);
     long start = start(seed, key);
     long words = target.byteSize() / Long.BYTES;
     for (long word = 0; word < words; word++) {

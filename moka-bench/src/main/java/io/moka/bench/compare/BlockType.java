@@ -107,8 +107,24 @@ enum BlockType {
     }
     for (long block = 0; block < memory.byteSize(); block += blockBytes) {
       double spread = blockElements == 1 ? random.nextGaussian() : random.nextDouble(0.7, 1.3);
+      if (isLopsided() && random.nextBoolean()) {
+        spread = -spread;
+      }
       scale(memory, block, deviation * spread);
     }
+  }
+
+  /**
+   * Whether codes have a mean that is not zero, and no offset makes up for it. With positive scales
+   * alone every row of a matrix would have the same mean: all activations would soon lie in one
+   * direction, and a few experts would have all the rows. Files have such scales of both signs,
+   * too.
+   */
+  private boolean isLopsided() {
+    return switch (this) {
+      case Q4_0, Q5_0, Q8_0, Q3_K, Q6_K, IQ4_NL, IQ4_XS -> true;
+      case F32, F16, BF16, Q4_1, Q5_1, Q2_K, Q4_K, Q5_K, MXFP4 -> false;
+    };
   }
 
   /** Sets a block's scales; a single number is its own scale. */

@@ -231,7 +231,10 @@ final class Compare implements Callable<Integer> {
     }
     int count = layers.orElse(blocks.blockBytes() == 2 ? LAYERS_OF_TWO_BYTES : LAYERS);
     Path folder = models.orElse(home.resolve("bench/target/models"));
-    Path file = folder.resolve(type + (layers.isPresent() ? "-" + count : "") + ".gguf");
+    Path file =
+        folder.resolve(
+            "%s%s-v%d.gguf"
+                .formatted(type, layers.isPresent() ? "-" + count : "", RandomGguf.VERSION));
     if (!Files.exists(file)) {
       log("making " + file);
       try (RandomCheckpoint shape = RandomCheckpoint.parse(SHAPE + count)) {

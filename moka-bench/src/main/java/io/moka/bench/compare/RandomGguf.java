@@ -28,6 +28,9 @@ import java.util.SplittableRandom;
  * near one, and routing spreads over all experts.
  */
 final class RandomGguf {
+  /** Counts changes to what is written: files of another version are not taken for this one's. */
+  static final int VERSION = 2;
+
   private static final long SEED = 1;
   private static final int POOL_BYTES = 48 << 20;
   private static final int WRITE_BYTES = 8 << 20;
