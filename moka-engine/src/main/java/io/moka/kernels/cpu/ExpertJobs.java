@@ -367,7 +367,7 @@ final class ExpertJobs implements AutoCloseable {
         }
         for (int i = 0; i < rows; i++) {
           long to = out.offsetBytes(lists.choice(slot + i)) + column * (long) Float.BYTES;
-          MemorySegment.copy(own.sums(), i * sumBytes, out.data(), to, width * (long) Float.BYTES);
+          RowMath.copy(own.sums(), i * sumBytes, out.data(), to, width);
         }
         slot += rows;
       }

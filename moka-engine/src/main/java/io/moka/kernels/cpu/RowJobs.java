@@ -14,7 +14,7 @@ import java.util.Arrays;
 final class RowJobs {
   private final WorkerPool pool;
   private final EmbedJob embed;
-  private final NormJob norm = new NormJob();
+  private final NormJob norm;
   private final AddJob add = new AddJob();
   private final RotateJob rotate = new RotateJob();
   private final GateJob gate = new GateJob();
@@ -22,6 +22,7 @@ final class RowJobs {
   RowJobs(WorkerPool pool) {
     this.pool = pool;
     this.embed = new EmbedJob(pool.threads());
+    this.norm = new NormJob(pool.threads());
   }
 
   void embed(Tensor table, int[] ids, int rows, Rows out) {
@@ -101,6 +102,11 @@ final class RowJobs {
     float epsilon;
     int heads;
     Rows out;
+    private final float[][] partial;
+
+    NormJob(int threads) {
+      partial = new float[threads][RowMath.PARTIAL_SUMS];
+    }
 
     @Override
     public void run(int row, int worker) {
@@ -108,7 +114,7 @@ final class RowJobs {
       for (int head = 0; head < heads; head++) {
         long at = (long) head * width * Float.BYTES;
         long from = x.offsetBytes(row) + at;
-        float mean = RowMath.sumOfSquares(x.data(), from, width) / width;
+        float mean = RowMath.sumOfSquares(x.data(), from, width, partial[worker]) / width;
         float scale = (float) (1 / Math.sqrt(mean + epsilon));
         RowMath.scaleBy(
             scale, x.data(), from, weight, out.data(), out.offsetBytes(row) + at, width);

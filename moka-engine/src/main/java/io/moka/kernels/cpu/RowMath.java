@@ -17,9 +17,24 @@ import jdk.incubator.vector.FloatVector;
  * compiled alone first is never inlined again, and then every load allocates.
  */
 final class RowMath {
-  private static final int PARTIAL_SUMS = 16;
+  /** Partial sums of a sum of squares. */
+  static final int PARTIAL_SUMS = 16;
 
   private RowMath() {}
+
+  /** out = x; for short rows, whose copies by way of the JVM cost more than they move. */
+  static void copy(MemorySegment x, long from, MemorySegment out, long to, int count) {
+    int i = 0;
+    for (; i <= count - Lanes.COUNT; i += Lanes.COUNT) {
+      long at = i * 4L;
+      FloatVector.fromMemorySegment(FLOATS, x, from + at, ORDER)
+          .intoMemorySegment(out, to + at, ORDER);
+    }
+    for (; i < count; i++) {
+      long at = i * 4L;
+      out.set(JAVA_FLOAT, to + at, x.get(JAVA_FLOAT, from + at));
+    }
+  }
 
   /** out = x + bias; an empty bias is none. */
   static void copyWithBias(
@@ -31,7 +46,7 @@ final class RowMath {
       long to,
       int count) {
     if (bias.byteSize() == 0) {
-      MemorySegment.copy(x, from, out, to, (long) count * Float.BYTES);
+      copy(x, from, out, to, count);
       return;
     }
     int i = 0;
@@ -72,6 +87,40 @@ final class RowMath {
     for (; i < count; i++) {
       long at = i * 4L;
       out.set(JAVA_FLOAT, to + at, out.get(JAVA_FLOAT, to + at) + x.get(JAVA_FLOAT, from + at));
+    }
+  }
+
+  /**
+   * out += factors[i] * row i of x, one term after the other, each in one rounding.
+   *
+   * @param rows where the rows of x begin, in bytes
+   */
+  static void addWeighted(
+      float[] factors,
+      MemorySegment x,
+      long[] rows,
+      int terms,
+      MemorySegment out,
+      long to,
+      int count) {
+    int i = 0;
+    for (; i <= count - Lanes.COUNT; i += Lanes.COUNT) {
+      long at = i * 4L;
+      FloatVector sum = FloatVector.fromMemorySegment(FLOATS, out, to + at, ORDER);
+      for (int term = 0; term < terms; term++) {
+        sum =
+            FloatVector.fromMemorySegment(FLOATS, x, rows[term] + at, ORDER)
+                .fma(FloatVector.broadcast(FLOATS, factors[term]), sum);
+      }
+      sum.intoMemorySegment(out, to + at, ORDER);
+    }
+    for (; i < count; i++) {
+      long at = i * 4L;
+      float sum = out.get(JAVA_FLOAT, to + at);
+      for (int term = 0; term < terms; term++) {
+        sum = Math.fma(factors[term], x.get(JAVA_FLOAT, rows[term] + at), sum);
+      }
+      out.set(JAVA_FLOAT, to + at, sum);
     }
   }
 
@@ -203,42 +252,30 @@ final class RowMath {
   /**
    * The sum of squares: sixteen partial sums, element i in sum i mod 16, then a tree; the same for
    * every width of vectors.
+   *
+   * @param partial room for the partial sums
    */
-  static float sumOfSquares(MemorySegment x, long from, int count) {
-    float s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
-    float s8 = 0, s9 = 0, s10 = 0, s11 = 0, s12 = 0, s13 = 0, s14 = 0, s15 = 0;
-    int i = 0;
-    for (; i <= count - PARTIAL_SUMS; i += PARTIAL_SUMS) {
-      long at = from + i * 4L;
-      s0 = square(x, at, s0);
-      s1 = square(x, at + 4, s1);
-      s2 = square(x, at + 8, s2);
-      s3 = square(x, at + 12, s3);
-      s4 = square(x, at + 16, s4);
-      s5 = square(x, at + 20, s5);
-      s6 = square(x, at + 24, s6);
-      s7 = square(x, at + 28, s7);
-      s8 = square(x, at + 32, s8);
-      s9 = square(x, at + 36, s9);
-      s10 = square(x, at + 40, s10);
-      s11 = square(x, at + 44, s11);
-      s12 = square(x, at + 48, s12);
-      s13 = square(x, at + 52, s13);
-      s14 = square(x, at + 56, s14);
-      s15 = square(x, at + 60, s15);
+  static float sumOfSquares(MemorySegment x, long from, int count, float[] partial) {
+    int whole = count - count % PARTIAL_SUMS;
+    for (int part = 0; part < PARTIAL_SUMS; part += Lanes.COUNT) {
+      FloatVector sum = FloatVector.zero(FLOATS);
+      for (int i = part; i < whole; i += PARTIAL_SUMS) {
+        FloatVector values = FloatVector.fromMemorySegment(FLOATS, x, from + i * 4L, ORDER);
+        sum = values.fma(values, sum);
+      }
+      sum.intoArray(partial, part);
+    }
+    for (int half = PARTIAL_SUMS / 2; half > 0; half /= 2) {
+      for (int i = 0; i < half; i++) {
+        partial[i] += partial[i + half];
+      }
     }
     float tail = 0;
-    for (; i < count; i++) {
-      tail = square(x, from + i * 4L, tail);
+    for (int i = whole; i < count; i++) {
+      float value = x.get(JAVA_FLOAT, from + i * 4L);
+      tail = Math.fma(value, value, tail);
     }
-    float low = ((s0 + s8) + (s4 + s12)) + ((s2 + s10) + (s6 + s14));
-    float high = ((s1 + s9) + (s5 + s13)) + ((s3 + s11) + (s7 + s15));
-    return (low + high) + tail;
-  }
-
-  private static float square(MemorySegment x, long offset, float sum) {
-    float value = x.get(JAVA_FLOAT, offset);
-    return Math.fma(value, value, sum);
+    return partial[0] + tail;
   }
 
   /** out = x * scale * weight. */
