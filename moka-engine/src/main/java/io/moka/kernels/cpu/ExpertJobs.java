@@ -290,42 +290,60 @@ final class ExpertJobs implements AutoCloseable {
           }
           products.multiplyRows(packed, group, count, x.data(), rows, own);
         }
-        long sums = 0;
-        for (int row = 0; row < rows; row++) {
-          for (int i = 0; i < count; i++) {
-            gate(active, slot + row, sums, group + i, own);
-            sums += GroupProducts.SUM_BYTES;
-          }
+        products.gate(experts.activation(), rows * count, own);
+        if (intoTiles) {
+          round(active, slot, rows, group, count, own);
+        } else {
+          keep(slot, rows, group, count, own);
         }
         slot += rows;
       }
     }
 
-    /** act(gate) * up of 32 columns of one row, rounded at once where down wants it so. */
-    private void gate(int active, int slot, long sums, int group, Scratch own) {
+    /** Bytes of a row's floats of some groups. */
+    private static long rowBytes(int count) {
+      return count * (long) JoinedMatrix.HALF_ROWS * Float.BYTES;
+    }
+
+    /** Columns of hidden that some groups yield. */
+    private int width(int group, int count) {
       int column = group * JoinedMatrix.HALF_ROWS;
-      int width = Math.min(JoinedMatrix.HALF_ROWS, experts.width() - column);
-      long up = sums + JoinedMatrix.HALF_ROWS * (long) Float.BYTES;
-      if (!intoTiles) {
-        long to = hidden.offsetBytes(lists.choice(slot)) + column * (long) Float.BYTES;
-        RowMath.gate(
-            experts.activation(), own.sums(), sums, own.sums(), up, hidden.data(), to, width);
-        return;
+      return Math.min(count * JoinedMatrix.HALF_ROWS, experts.width() - column);
+    }
+
+    /** What some groups yield for rows goes to hidden. */
+    private void keep(int slot, int rows, int group, int count, Scratch own) {
+      long column = group * (long) JoinedMatrix.HALF_ROWS * Float.BYTES;
+      int width = width(group, count);
+      for (int row = 0; row < rows; row++) {
+        long to = hidden.offsetBytes(lists.choice(slot + row)) + column;
+        RowMath.copy(own.sums(), row * rowBytes(count), hidden.data(), to, width);
       }
-      RowMath.gate(experts.activation(), own.sums(), sums, own.sums(), up, own.sums(), sums, width);
-      int tile = tileStart(downFormat, active, slot);
-      products.quantise(
-          downFormat,
-          own.sums(),
-          sums,
-          column,
-          width,
-          hiddenTiles.segment(),
-          tile * products.tileRowBytes(downFormat, experts.width()),
-          slot - tile,
-          tileRows(downFormat, active, tile),
-          experts.width(),
-          own);
+    }
+
+    /** It is rounded at once, since down wants it so: tile by tile. */
+    private void round(int active, int slot, int rows, int group, int count, Scratch own) {
+      int end = slot + rows;
+      for (int first = slot; first < end; ) {
+        int tile = tileStart(downFormat, active, first);
+        int tileRows = tileRows(downFormat, active, tile);
+        int next = Math.min(end, tile + tileRows);
+        products.quantiseRows(
+            downFormat,
+            own.sums(),
+            (first - slot) * rowBytes(count),
+            rowBytes(count),
+            group * JoinedMatrix.HALF_ROWS,
+            width(group, count),
+            hiddenTiles.segment(),
+            tile * products.tileRowBytes(downFormat, experts.width()),
+            first - tile,
+            next - tile,
+            tileRows,
+            experts.width(),
+            own);
+        first = next;
+      }
     }
   }
 

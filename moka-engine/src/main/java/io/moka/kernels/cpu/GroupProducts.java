@@ -1,5 +1,7 @@
 package io.moka.kernels.cpu;
 
+import io.moka.weights.Activation;
+import io.moka.weights.JoinedMatrix;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
@@ -79,6 +81,61 @@ public interface GroupProducts extends AutoCloseable {
       int rows,
       int columns,
       Scratch scratch);
+
+  /**
+   * Rounds the same columns of rows of a tile that follow each other.
+   *
+   * @param format of the weights that the tile will meet
+   * @param x memory of the rows' floats
+   * @param from where the first of these columns lies in the first row, in bytes
+   * @param rowBytes from a row of x to the next
+   * @param firstColumn a multiple of 32
+   * @param count columns: a multiple of 32, or all to the end of the row
+   * @param tiles memory of the tile
+   * @param at where the tile begins, in bytes
+   * @param row the first of the rows within the tile
+   * @param end the row after the last of them
+   * @param rows rows of this tile
+   * @param columns columns of a whole row
+   * @param scratch the worker's; its sums may be what is rounded
+   */
+  default void quantiseRows(
+      WeightFormat format,
+      MemorySegment x,
+      long from,
+      long rowBytes,
+      int firstColumn,
+      int count,
+      MemorySegment tiles,
+      long at,
+      int row,
+      int end,
+      int rows,
+      int columns,
+      Scratch scratch) {
+    for (int i = row; i < end; i++) {
+      long first = from + (i - row) * rowBytes;
+      quantise(format, x, first, firstColumn, count, tiles, at, i, rows, columns, scratch);
+    }
+  }
+
+  /**
+   * Turns what groups of joined gate and up yield into act(gate) * up.
+   *
+   * @param activation act
+   * @param count rows times groups
+   * @param scratch the worker's; its sums are for each of count 32 floats of gate and 32 of up,
+   *     afterwards 32 for each
+   */
+  default void gate(Activation activation, int count, Scratch scratch) {
+    MemorySegment sums = scratch.sums();
+    int width = JoinedMatrix.HALF_ROWS;
+    long half = width * (long) Float.BYTES;
+    for (int i = 0; i < count; i++) {
+      long at = i * SUM_BYTES;
+      RowMath.gate(activation, sums, at, sums, at + half, sums, i * half, width);
+    }
+  }
 
   /**
    * Groups that rows are multiplied with in one call at most.

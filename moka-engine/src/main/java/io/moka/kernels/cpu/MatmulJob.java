@@ -53,20 +53,20 @@ final class MatmulJob implements WorkerPool.RunJob, AutoCloseable {
       int first = tile * tileRows;
       int count = Math.min(tileRows, rows - first);
       long at = first * products.tileRowBytes(weights.format(), weights.columns());
-      for (int i = 0; i < count; i++) {
-        products.quantise(
-            weights.format(),
-            x.data(),
-            x.offsetBytes(first + i),
-            0,
-            weights.columns(),
-            tiles.segment(),
-            at,
-            i,
-            count,
-            weights.columns(),
-            scratch[worker]);
-      }
+      products.quantiseRows(
+          weights.format(),
+          x.data(),
+          x.offsetBytes(first),
+          x.strideBytes(),
+          0,
+          weights.columns(),
+          tiles.segment(),
+          at,
+          0,
+          count,
+          count,
+          weights.columns(),
+          scratch[worker]);
     }
   }
 

@@ -265,17 +265,22 @@ final class RowMath {
       }
       sum.intoArray(partial, part);
     }
-    for (int half = PARTIAL_SUMS / 2; half > 0; half /= 2) {
-      for (int i = 0; i < half; i++) {
-        partial[i] += partial[i + half];
-      }
-    }
+    float even = tree(partial, 0);
+    float odd = tree(partial, 1);
     float tail = 0;
     for (int i = whole; i < count; i++) {
       float value = x.get(JAVA_FLOAT, from + i * 4L);
       tail = Math.fma(value, value, tail);
     }
-    return partial[0] + tail;
+    return (even + odd) + tail;
+  }
+
+  /**
+   * Every second of the partial sums: those half of them apart first, then a quarter, an eighth.
+   */
+  private static float tree(float[] sums, int first) {
+    float halves = (sums[first] + sums[first + 8]) + (sums[first + 4] + sums[first + 12]);
+    return halves + ((sums[first + 2] + sums[first + 10]) + (sums[first + 6] + sums[first + 14]));
   }
 
   /** out = x * scale * weight. */

@@ -7,6 +7,7 @@ import io.moka.kernels.Activations;
 import io.moka.kernels.cpu.GroupProducts;
 import io.moka.kernels.cpu.Lanes;
 import io.moka.kernels.cpu.Scratch;
+import io.moka.weights.Activation;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
@@ -87,6 +88,11 @@ public final class TwoPartProducts implements GroupProducts {
       products.quantise(
           format, rest, 0, firstColumn, count, tiles, at, first + 1, all, columns, scratch);
     }
+  }
+
+  @Override
+  public void gate(Activation activation, int count, Scratch scratch) {
+    products.gate(activation, count, scratch);
   }
 
   @Override

@@ -23,14 +23,27 @@ record AmxBf16Products(AmxBf16Functions functions) implements TileProducts {
   public void quantise(
       MemorySegment x,
       long from,
+      long rowBytes,
       int firstColumn,
       int count,
       MemorySegment tiles,
       long at,
       int row,
+      int end,
       int rows) {
-    Bf16RowCalls.fill(
-        functions.toParts(), functions.parts(), x, from, firstColumn, count, tiles, at, row, rows);
+    Bf16RowCalls.fillRows(
+        functions.toParts(),
+        functions.parts(),
+        x,
+        from,
+        rowBytes,
+        firstColumn,
+        count,
+        tiles,
+        at,
+        row,
+        end,
+        rows);
   }
 
   @Override

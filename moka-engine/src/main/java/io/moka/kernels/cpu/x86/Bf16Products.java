@@ -26,13 +26,16 @@ record Bf16Products(Bf16Functions functions) implements TileProducts {
   public void quantise(
       MemorySegment x,
       long from,
+      long rowBytes,
       int firstColumn,
       int count,
       MemorySegment tiles,
       long at,
       int row,
+      int end,
       int rows) {
-    Bf16RowCalls.fill(functions.round(), 1, x, from, firstColumn, count, tiles, at, row, rows);
+    Bf16RowCalls.fillRows(
+        functions.round(), 1, x, from, rowBytes, firstColumn, count, tiles, at, row, end, rows);
   }
 
   @Override

@@ -88,6 +88,32 @@ final class Bf16RowCalls {
     }
   }
 
+  /**
+   * Brings columns of rows that follow each other into a panel, as {@link #fill} does.
+   *
+   * @param rowBytes from a row of x to the next
+   * @param row the first of them in the panel
+   * @param end the row after the last
+   */
+  static void fillRows(
+      MemorySegment function,
+      int parts,
+      MemorySegment x,
+      long from,
+      long rowBytes,
+      int firstColumn,
+      int count,
+      MemorySegment panel,
+      long at,
+      int row,
+      int end,
+      int rows) {
+    for (int i = row; i < end; i++) {
+      long first = from + (i - row) * rowBytes;
+      fill(function, parts, x, first, firstColumn, count, panel, at, i, rows);
+    }
+  }
+
   /** Bits of a part of a number, as the functions make them. */
   private static short part(int parts, float x, int index) {
     return parts == 1 ? (short) (Activations.bf16Bits(x) >>> 16) : SplitCode.part(x, index);

@@ -31,6 +31,21 @@ final class CallChecks {
     return segment.address() + offset;
   }
 
+  /**
+   * Where some bytes of rows begin that lie at equal distances; refuses those beyond the segment.
+   *
+   * @param bytes of each row, at least 1
+   * @param rows how many, at least 1
+   * @param rowBytes from one to the next
+   */
+  static long rows(MemorySegment segment, long offset, long bytes, int rows, long rowBytes) {
+    if (rowBytes < 0) {
+      throw new IllegalArgumentException("rows that are " + rowBytes + " bytes apart");
+    }
+    long between = Math.multiplyExact(rows - 1L, rowBytes);
+    return address(segment, offset, Math.addExact(between, bytes));
+  }
+
   /** The segment, unless it is read-only. */
   static MemorySegment writable(MemorySegment segment) {
     if (segment.isReadOnly()) {

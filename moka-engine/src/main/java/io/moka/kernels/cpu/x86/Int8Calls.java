@@ -19,8 +19,12 @@ final class Int8Calls {
   private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
 
   /** Plain calls: the thread counts as in native code, so the collector need not wait for it. */
-  private static final MethodHandle ROW =
+  private static final MethodHandle COPY =
       Linker.nativeLinker().downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD));
+
+  private static final MethodHandle QUANTISE =
+      Linker.nativeLinker()
+          .downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD, WORD, WORD));
 
   private static final MethodHandle PRODUCT =
       Linker.nativeLinker()
@@ -29,32 +33,44 @@ final class Int8Calls {
   private Int8Calls() {}
 
   /**
-   * Quantises columns of a row into a panel.
+   * Quantises columns of rows that follow each other in a panel.
    *
-   * @param functions of the weights that the row will be multiplied with
+   * @param functions of the weights that the rows will be multiplied with
    * @param x floats
-   * @param from where these columns begin in x, in bytes
+   * @param from where these columns of the first row begin in x, in bytes
+   * @param rowBytes from a row of x to the next
+   * @param count how many rows, at least 1
    * @param firstBlock the first block of 32 columns
    * @param blocks blocks of 32 columns, at least 1
    * @param panel memory of the panel
    * @param at where the panel begins, in bytes
-   * @param row which row of the panel
+   * @param row the first of them in the panel
    * @param rows rows of the panel
    */
   static void quantise(
       Int8Functions functions,
       MemorySegment x,
       long from,
+      long rowBytes,
+      int count,
       int firstBlock,
       int blocks,
       MemorySegment panel,
       long at,
       int row,
       int rows) {
-    long floats =
-        CallChecks.address(x, from, blocks * (long) ActivationRecord.COLUMNS * Float.BYTES);
     ActivationRecord rec = functions.rec();
-    toPanel(functions.quantise(), rec, floats, firstBlock, blocks, panel, at, row, rows);
+    checkPanel(firstBlock, blocks, row, count, rows);
+    long bytes = blocks * (long) ActivationRecord.COLUMNS * Float.BYTES;
+    long floats = CallChecks.rows(x, from, bytes, count, rowBytes);
+    long stride = rows * (long) rec.bytes();
+    long first = record(rec, firstBlock, blocks, panel, at, row, rows);
+    try {
+      QUANTISE.invokeExact(
+          functions.quantise(), floats, first, stride, (long) blocks, (long) count, rowBytes);
+    } catch (Throwable e) {
+      throw CallChecks.unchecked(e);
+    }
   }
 
   /**
@@ -79,36 +95,41 @@ final class Int8Calls {
       int row,
       int rows) {
     ActivationRecord rec = functions.rec();
+    checkPanel(0, blocks, row, 1, rows);
     long one = CallChecks.address(records, from, blocks * (long) rec.bytes());
-    toPanel(functions.copy(), rec, one, 0, blocks, panel, at, row, rows);
+    long first = record(rec, 0, blocks, panel, at, row, rows);
+    try {
+      COPY.invokeExact(functions.copy(), one, first, rows * (long) rec.bytes(), (long) blocks);
+    } catch (Throwable e) {
+      throw CallChecks.unchecked(e);
+    }
   }
 
-  private static void toPanel(
-      MemorySegment function,
+  /** Refuses rows and blocks that a panel does not have. */
+  private static void checkPanel(int firstBlock, int blocks, int row, int count, int rows) {
+    if (rows < 1 || rows > GroupCode.MAX_ROWS) {
+      throw new IllegalArgumentException(rows + " rows; a panel has 1 to 16");
+    }
+    if (firstBlock < 0 || blocks < 1 || count < 1) {
+      throw new IllegalArgumentException(
+          "%d blocks from %d on of %d rows".formatted(blocks, firstBlock, count));
+    }
+    Objects.checkFromIndexSize(row, count, rows);
+  }
+
+  /** Where a row's record of the first of some blocks lies. */
+  private static long record(
       ActivationRecord rec,
-      long from,
       int firstBlock,
       int blocks,
       MemorySegment panel,
       long at,
       int row,
       int rows) {
-    if (rows < 1 || rows > GroupCode.MAX_ROWS) {
-      throw new IllegalArgumentException(rows + " rows; a panel has 1 to 16");
-    }
-    if (firstBlock < 0 || blocks < 1) {
-      throw new IllegalArgumentException(blocks + " blocks from " + firstBlock + " on");
-    }
-    Objects.checkIndex(row, rows);
     long stride = rows * (long) rec.bytes();
-    long to =
-        CallChecks.address(CallChecks.writable(panel), at, (firstBlock + (long) blocks) * stride);
-    long first = to + firstBlock * stride + row * (long) rec.bytes();
-    try {
-      ROW.invokeExact(function, from, first, stride, (long) blocks);
-    } catch (Throwable e) {
-      throw CallChecks.unchecked(e);
-    }
+    long bytes = (firstBlock + (long) blocks) * stride;
+    long to = CallChecks.address(CallChecks.writable(panel), at, bytes);
+    return to + firstBlock * stride + row * (long) rec.bytes();
   }
 
   /**

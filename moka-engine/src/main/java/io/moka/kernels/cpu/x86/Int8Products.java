@@ -40,15 +40,17 @@ record Int8Products(Int8Functions few, Optional<AmxInt8Functions> many) implemen
   public void quantise(
       MemorySegment x,
       long from,
+      long rowBytes,
       int firstColumn,
       int count,
       MemorySegment tiles,
       long at,
       int row,
+      int end,
       int rows) {
     int firstBlock = firstColumn / ActivationRecord.COLUMNS;
     int blocks = count / ActivationRecord.COLUMNS;
-    Int8Calls.quantise(few, x, from, firstBlock, blocks, tiles, at, row, rows);
+    Int8Calls.quantise(few, x, from, rowBytes, end - row, firstBlock, blocks, tiles, at, row, rows);
   }
 
   @Override

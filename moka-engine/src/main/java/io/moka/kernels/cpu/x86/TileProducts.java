@@ -16,15 +16,17 @@ interface TileProducts extends AutoCloseable {
   /** Whether some products are by tiles of the processor. */
   boolean usesAmx();
 
-  /** Brings some columns of a row into a tile. */
+  /** Brings some columns of rows that follow each other into a tile. */
   void quantise(
       MemorySegment x,
       long from,
+      long rowBytes,
       int firstColumn,
       int count,
       MemorySegment tiles,
       long at,
       int row,
+      int end,
       int rows);
 
   /** Groups that rows are multiplied with in one call at most. */

@@ -5,6 +5,7 @@ import io.moka.kernels.KvType;
 import io.moka.kernels.cpu.GroupProducts;
 import io.moka.kernels.cpu.Scratch;
 import io.moka.kernels.cpu.SpanProducts;
+import io.moka.weights.Activation;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.TileLayout;
 import io.moka.weights.WeightFormat;
@@ -31,6 +32,10 @@ public final class X86Products implements GroupProducts {
   private final Map<WeightFormat, FloatFunctions> floats = new EnumMap<>(WeightFormat.class);
 
   private final Map<KvType, SpanFunctions> spans = new EnumMap<>(KvType.class);
+
+  /** What joins gate and up; there once the code is loaded. */
+  private Optional<GateFunctions> gates = Optional.empty();
+
   private String description = "";
 
   private X86Products(Activations activations, GroupProducts rest) {
@@ -145,6 +150,7 @@ public final class X86Products implements GroupProducts {
         ifThere(SpanFunctions.load(type, features)).ifPresent(own -> spans.put(type, own));
       }
     }
+    gates = Optional.of(need(GateFunctions.load(features)));
     description = describe(features, tiles);
   }
 
@@ -222,11 +228,52 @@ public final class X86Products implements GroupProducts {
       int rows,
       int columns,
       Scratch scratch) {
+    quantiseRows(
+        format, x, from, 0, firstColumn, count, tiles, at, row, row + 1, rows, columns, scratch);
+  }
+
+  @Override
+  public void quantiseRows(
+      WeightFormat format,
+      MemorySegment x,
+      long from,
+      long rowBytes,
+      int firstColumn,
+      int count,
+      MemorySegment tiles,
+      long at,
+      int row,
+      int end,
+      int rows,
+      int columns,
+      Scratch scratch) {
     TileProducts own = tiled.get(format);
     if (own == null) {
-      rest.quantise(format, x, from, firstColumn, count, tiles, at, row, rows, columns, scratch);
+      rest.quantiseRows(
+          format,
+          x,
+          from,
+          rowBytes,
+          firstColumn,
+          count,
+          tiles,
+          at,
+          row,
+          end,
+          rows,
+          columns,
+          scratch);
     } else {
-      own.quantise(x, from, firstColumn, count, tiles, at, row, rows);
+      own.quantise(x, from, rowBytes, firstColumn, count, tiles, at, row, end, rows);
+    }
+  }
+
+  @Override
+  public void gate(Activation activation, int count, Scratch scratch) {
+    if (activation == Activation.SILU && gates.isPresent()) {
+      GateCalls.silu(gates.get(), scratch.sums(), count);
+    } else {
+      rest.gate(activation, count, scratch);
     }
   }
 
@@ -306,6 +353,8 @@ public final class X86Products implements GroupProducts {
     floats.clear();
     spans.values().forEach(SpanFunctions::close);
     spans.clear();
+    gates.ifPresent(GateFunctions::close);
+    gates = Optional.empty();
     rest.close();
   }
 }

@@ -125,7 +125,8 @@ class AmxInt8CallsTest {
       int first = row / GroupCode.MAX_ROWS * GroupCode.MAX_ROWS;
       int own = Math.min(GroupCode.MAX_ROWS, rows - first);
       int blocks = columns / ActivationRecord.COLUMNS;
-      Int8Calls.quantise(others, x, 0, 0, blocks, panels, 4 + first * rowBytes, row - first, own);
+      Int8Calls.quantise(
+          others, x, 0, 0, 1, 0, blocks, panels, 4 + first * rowBytes, row - first, own);
     }
     return panels;
   }

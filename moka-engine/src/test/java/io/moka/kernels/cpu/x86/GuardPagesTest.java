@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -103,6 +104,16 @@ class GuardPagesTest {
     Ended ended = run(InstructionSet.MOST.name(), "attention-rounded");
     assertThat(ended.status()).as(ended.output()).isZero();
     assertThat(ended.output()).contains("1152 products");
+  }
+
+  /** 2 sides, 128 numbers of sums. */
+  @ParameterizedTest
+  @EnumSource(names = {"AVX2", "AVX512"})
+  void gatesStayWithinTheirMemory(InstructionSet most) throws Exception {
+    Processor.upTo(most);
+    Ended ended = run(most.name(), "gates");
+    assertThat(ended.status()).as(ended.output()).isZero();
+    assertThat(ended.output()).contains("256 products");
   }
 
   @ParameterizedTest

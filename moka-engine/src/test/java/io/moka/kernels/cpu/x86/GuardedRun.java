@@ -39,6 +39,7 @@ final class GuardedRun {
       calls +=
           switch (arguments[1]) {
             case "rounded" -> bf16(features, atEnd);
+            case "gates" -> gates(features, atEnd);
             case "parts" -> parts(features, atEnd);
             case "tiles" -> tiles(WeightFormat.valueOf(arguments[2]), features, atEnd);
             case "attention" ->
@@ -57,6 +58,18 @@ final class GuardedRun {
     return format.isQuantised()
         ? quantised(format, features, atEnd)
         : floats(format, features, atEnd);
+  }
+
+  private static int gates(CpuFeatures features, boolean atEnd) {
+    try (GateFunctions functions =
+        ((Availability.Ready<GateFunctions>) GateFunctions.load(features)).value()) {
+      for (int count = 1; count <= GroupProducts.MAX_ROWS; count++) {
+        try (GuardedArena arena = new GuardedArena(atEnd)) {
+          GateCalls.silu(functions, arena.allocate(count * GroupProducts.SUM_BYTES, 4), count);
+        }
+      }
+    }
+    return GroupProducts.MAX_ROWS;
   }
 
   private static int bf16(CpuFeatures features, boolean atEnd) {
@@ -121,8 +134,9 @@ final class GuardedRun {
       MemorySegment panel = arena.allocate(functions.rec().panelBytes(columns, rows), 4);
       MemorySegment out = arena.allocate(groups * rows * GroupProducts.SUM_BYTES, 4);
       for (int row = 0; row < rows; row++) {
-        Int8Calls.quantise(functions, x, 0, 0, tiles, panel, 0, row, rows);
-        Int8Calls.quantise(functions, x, 0, 0, tiles, one, 0, 0, 1);
+        Int8Calls.quantise(functions, x, 0, 0, 1, 0, tiles, panel, 0, row, rows);
+        Int8Calls.quantise(functions, x, 0, 0, row + 1, 0, tiles, panel, 0, 0, rows);
+        Int8Calls.quantise(functions, x, 0, 0, 1, 0, tiles, one, 0, 0, 1);
         Int8Calls.copy(functions, one, 0, tiles, panel, 0, row, rows);
       }
       long next = weights.address();

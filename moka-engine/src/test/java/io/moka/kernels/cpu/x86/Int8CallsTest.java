@@ -86,7 +86,7 @@ class Int8CallsTest {
         expected[row][i] = oracle.product(i, quantised);
       }
       MemorySegment.copy(values[row], 0, x, ValueLayout.JAVA_FLOAT, 0, columns);
-      Int8Calls.quantise(functions, x, 0, 0, tiles, records, row * rowBytes, 0, 1);
+      Int8Calls.quantise(functions, x, 0, 0, 1, 0, tiles, records, row * rowBytes, 0, 1);
     }
     String where = "seed %d, %d columns".formatted(seed, columns);
     GroupSums sums = new GroupSums(arena, ROWS, GROUPS);
@@ -95,13 +95,32 @@ class Int8CallsTest {
       for (int row = 0; row < count; row++) {
         Int8Calls.copy(functions, records, (first + row) * rowBytes, tiles, panel, 4, row, count);
         MemorySegment.copy(values[first + row], 0, x, ValueLayout.JAVA_FLOAT, 0, columns);
-        Int8Calls.quantise(functions, x, 0, 0, 1, again, 0, row, count);
+        Int8Calls.quantise(functions, x, 0, 0, 1, 0, 1, again, 0, row, count);
         if (tiles > 1) {
-          Int8Calls.quantise(functions, x, 128, 1, tiles - 1, again, 0, row, count);
+          Int8Calls.quantise(functions, x, 128, 0, 1, 1, tiles - 1, again, 0, row, count);
         }
       }
       assertThat(panel.asSlice(4, count * rowBytes).mismatch(again.asSlice(0, count * rowBytes)))
           .as("copied against quantised in place")
+          .isEqualTo(-1);
+      MemorySegment several = arena.allocate(count * (columns + 3L) * 4, 4);
+      for (int row = 0; row < count; row++) {
+        long to = row * (columns + 3L);
+        for (int column = 0; column < columns; column++) {
+          several.setAtIndex(ValueLayout.JAVA_FLOAT, to + column, values[first + row][column]);
+        }
+      }
+      again.fill((byte) 0);
+      int half = count / 2;
+      long apart = (columns + 3L) * 4;
+      if (half > 0) {
+        Int8Calls.quantise(functions, several, 0, apart, half, 0, tiles, again, 0, 0, count);
+      }
+      long later = half * apart;
+      Int8Calls.quantise(
+          functions, several, later, apart, count - half, 0, tiles, again, 0, half, count);
+      assertThat(panel.asSlice(4, count * rowBytes).mismatch(again.asSlice(0, count * rowBytes)))
+          .as("several rows in a call against one")
           .isEqualTo(-1);
       for (int groups = 1; groups <= GROUPS; groups++) {
         for (int group = 0; group + groups <= GROUPS; group++) {
@@ -136,7 +155,7 @@ class Int8CallsTest {
           Arrays.fill(row, value);
           MemorySegment.copy(row, 0, x, ValueLayout.JAVA_FLOAT, 0, columns);
           int tiles = columns / TileLayout.TILE_COLUMNS;
-          Int8Calls.quantise(functions, x, 0, 0, tiles, panel, 0, 0, 1);
+          Int8Calls.quantise(functions, x, 0, 0, 1, 0, tiles, panel, 0, 0, 1);
           Int8Calls.product(functions, weights, 0, 1, columns, 0, panel, 0, 1, out, 0);
           PackedOracle.Quantised quantised = new PackedOracle.Quantised(row);
           for (int output = 0; output < PackedMatrix.GROUP_ROWS; output++) {
@@ -189,11 +208,14 @@ class Int8CallsTest {
           () -> Int8Calls.product(functions, weights, 0, 1, 64, 0, panel, 0, 2, out, -4),
           () -> Int8Calls.product(functions, weights, 0, 2, 64, 0, panel, 0, 1, out, 0),
           () -> Int8Calls.product(functions, two, 0, 2, 64, 0, panel, 0, 2, out, 0),
-          () -> Int8Calls.quantise(functions, out, 260, 0, 2, panel, 0, 0, 1),
-          () -> Int8Calls.quantise(functions, out, 0, 0, 2, panel, 0, 2, 2),
-          () -> Int8Calls.quantise(functions, out, 0, 0, 2, panel, 0, 0, 3),
-          () -> Int8Calls.quantise(functions, out, 0, 1, 2, panel, 0, 0, 2),
-          () -> Int8Calls.quantise(functions, out, 0, 0, Integer.MAX_VALUE, panel, 0, 0, 1),
+          () -> Int8Calls.quantise(functions, out, 260, 0, 1, 0, 2, panel, 0, 0, 1),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 1, 0, 2, panel, 0, 2, 2),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 1, 0, 2, panel, 0, 0, 3),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 1, 1, 2, panel, 0, 0, 2),
+          () -> Int8Calls.quantise(functions, out, 0, 64, 6, 0, 2, panel, 0, 0, 2),
+          () -> Int8Calls.quantise(functions, out, 0, 260, 2, 0, 2, panel, 0, 0, 2),
+          () -> Int8Calls.quantise(functions, out, 0, 128, 2, 0, 2, panel, 0, 1, 2),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 1, 0, Integer.MAX_VALUE, panel, 0, 0, 1),
           () -> Int8Calls.copy(functions, panel, 100, 2, out, 0, 0, 1),
           () -> Int8Calls.copy(functions, panel, 0, 2, out, 448, 0, 1));
       assertRefused(
@@ -205,9 +227,11 @@ class Int8CallsTest {
           () -> Int8Calls.product(functions, weights, 0, 1, 48, 0, panel, 0, 2, out, 0),
           () -> Int8Calls.product(functions, weights, 0, 1, 64, 0, panel, 0, 2, sealed, 0),
           () -> Int8Calls.product(functions, heap, 0, 1, 64, 0, panel, 0, 2, out, 0),
-          () -> Int8Calls.quantise(functions, out, 0, 0, 0, panel, 0, 0, 1),
-          () -> Int8Calls.quantise(functions, out, 0, -1, 2, panel, 0, 0, 1),
-          () -> Int8Calls.quantise(functions, out, 0, 0, 2, panel, 0, 0, 17));
+          () -> Int8Calls.quantise(functions, out, 0, 0, 1, 0, 0, panel, 0, 0, 1),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 0, 0, 2, panel, 0, 0, 1),
+          () -> Int8Calls.quantise(functions, out, 0, -4, 2, 0, 2, panel, 0, 0, 2),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 1, -1, 2, panel, 0, 0, 1),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 1, 0, 2, panel, 0, 0, 17));
     }
   }
 
@@ -248,7 +272,7 @@ class Int8CallsTest {
       for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
         MemorySegment x = arena.allocate(256, 4);
         x.set(ValueLayout.JAVA_FLOAT, 40 * 4, bad);
-        Int8Calls.quantise(functions, x, 0, 0, 2, panel, 0, 0, 1);
+        Int8Calls.quantise(functions, x, 0, 0, 1, 0, 2, panel, 0, 0, 1);
         Int8Calls.product(functions, weights, 0, 1, 64, 0, panel, 0, 1, out, 0);
         assertThat(Float.isFinite(out.get(ValueLayout.JAVA_FLOAT, 0))).isFalse();
       }
