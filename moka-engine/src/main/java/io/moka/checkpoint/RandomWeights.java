@@ -54,7 +54,8 @@ final class RandomWeights {
               false;
         };
     long bits = norm ? NORM_BITS : MATRIX_BITS;
-    // numbers near one enter the first layer: what it adds must not drown the token's own
+    // a token's own numbers must not drown in what layers add: else rows become alike, and so their
+    // experts; where the embedding is the head, too, logits are as much larger
     int terms = key.part() == Part.EMBEDDING ? 1 : columns;
     long base = norm ? NORM_BASE : matrixBase(terms);
     long start = start(seed, key);

@@ -94,6 +94,8 @@ class RandomCheckpointTest {
         double unit = 1 / Math.sqrt(tensor.columns());
         assertThat(deviation(tensor)).as(part.name()).isBetween(unit / 1.42, unit * 1.42);
       }
+      Tensor embedding = checkpoint.tensor(TensorKey.model(Part.EMBEDDING));
+      assertThat(deviation(embedding)).isBetween(1 / 1.42, 1.42);
       Tensor norm = checkpoint.tensor(TensorKey.layer(Part.MLP_NORM, 0));
       for (int i = 0; i < norm.columns(); i++) {
         assertThat(WeightFormat.BF16.get(norm.data(), 2L * i)).isBetween(0.96f, 1.06f);

@@ -281,6 +281,42 @@ public interface QuantisedContract extends KernelsUnderTest {
     }
   }
 
+  /** More rows than a call takes, all for the same experts, whose down has another format. */
+  @Test
+  default void addsExpertsOfTwoFormatsWhereAllRowsGoToTheSame() {
+    int rows = 300;
+    int hidden = WeightFormat.Q4_K.blockElements();
+    int width = WeightFormat.Q6_K.blockElements();
+    for (Activations activations : ROUNDED) {
+      Dice dice = new Dice("%s, 300 rows, all to the same experts".formatted(activations));
+      try (Arena arena = Arena.ofShared()) {
+        Experts first =
+            TestWeights.experts(
+                arena, EXPERTS, WeightFormat.Q4_K, Activation.SILU, hidden, width, dice);
+        Experts second =
+            TestWeights.experts(
+                arena, EXPERTS, WeightFormat.Q6_K, Activation.SILU, hidden, width, dice);
+        List<PackedMatrix> down = second.joined().down();
+        ExpertWeights apart =
+            new ExpertWeights(first.apart().gateUp(), down, Activation.SILU, hidden, width);
+        ExpertWeights joined =
+            new ExpertWeights(first.joined().gateUp(), down, Activation.SILU, hidden, width);
+        Rows x = TestRows.random(arena, rows, hidden, dice);
+        RouterResult routing =
+            TestWeights.pick(TestWeights.routing(1, EXPERTS, TOP_K, dice), new int[rows]);
+        Rows expected = expertsByHand(arena, x, routing, apart, rows, dot(activations));
+        for (int threads : threadCounts()) {
+          try (Kernels kernels = open(threads, activations)) {
+            Rows out = TestRows.guarded(arena, rows, hidden);
+            kernels.moe(x, routing, joined, rows, false, out);
+            assertGuarded(out, rows, dice);
+            assertSameBits(out, expected, rows, dice);
+          }
+        }
+      }
+    }
+  }
+
   static Rows sparse(
       Arena arena, Kernels kernels, Rows x, RouterResult routing, ExpertWeights experts, int rows) {
     Apart apart = (Apart) experts.gateUp();

@@ -48,7 +48,7 @@ public final class CpuKernels implements Kernels {
     for (int i = 0; i < scratch.length; i++) {
       scratch[i] = new Scratch(arena);
     }
-    rowJobs = new RowJobs(pool);
+    rowJobs = new RowJobs(pool, scratch);
     matmul = new MatmulJob(pool, scratch, products);
     combine = new CombineJob(pool);
     experts = new ExpertJobs(pool, scratch, products, combine, arena);

@@ -20,7 +20,7 @@ import java.util.List;
  * each row's choices in ascending order of expert ids.
  *
  * <p>Where products take rounded rows, each expert's rows are first rounded into tiles in the order
- * of the lists, and what gate and up yield is rounded as soon as 32 columns of it are there.
+ * of the lists, and what gate and up yield is rounded as soon as the groups of a call are there.
  */
 final class ExpertJobs implements AutoCloseable {
   /** Experts whose gate and up are joined at a time, where they lie apart. */
@@ -220,10 +220,12 @@ final class ExpertJobs implements AutoCloseable {
           x.data(),
           x.offsetBytes(perChoice ? lists.choice(slot) : lists.row(slot)),
           0,
+          0,
           x.columns(),
           inputTiles.segment(),
           tile * products.tileRowBytes(format, x.columns()),
           slot - tile,
+          slot - tile + 1,
           tileRows(format, active, tile),
           x.columns(),
           scratch[worker]);
@@ -300,9 +302,9 @@ final class ExpertJobs implements AutoCloseable {
       }
     }
 
-    /** Bytes of a row's floats of some groups. */
-    private static long rowBytes(int count) {
-      return count * (long) JoinedMatrix.HALF_ROWS * Float.BYTES;
+    /** Bytes that some groups yield for a row. */
+    private static long yieldBytes(int groups) {
+      return groups * (long) JoinedMatrix.HALF_ROWS * Float.BYTES;
     }
 
     /** Columns of hidden that some groups yield. */
@@ -313,11 +315,11 @@ final class ExpertJobs implements AutoCloseable {
 
     /** What some groups yield for rows goes to hidden. */
     private void keep(int slot, int rows, int group, int count, Scratch own) {
-      long column = group * (long) JoinedMatrix.HALF_ROWS * Float.BYTES;
+      long column = yieldBytes(group);
       int width = width(group, count);
       for (int row = 0; row < rows; row++) {
         long to = hidden.offsetBytes(lists.choice(slot + row)) + column;
-        RowMath.copy(own.sums(), row * rowBytes(count), hidden.data(), to, width);
+        RowMath.copy(own.sums(), row * yieldBytes(count), hidden.data(), to, width);
       }
     }
 
@@ -328,11 +330,11 @@ final class ExpertJobs implements AutoCloseable {
         int tile = tileStart(downFormat, active, first);
         int tileRows = tileRows(downFormat, active, tile);
         int next = Math.min(end, tile + tileRows);
-        products.quantiseRows(
+        products.quantise(
             downFormat,
             own.sums(),
-            (first - slot) * rowBytes(count),
-            rowBytes(count),
+            (first - slot) * yieldBytes(count),
+            yieldBytes(count),
             group * JoinedMatrix.HALF_ROWS,
             width(group, count),
             hiddenTiles.segment(),

@@ -7,8 +7,9 @@ import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The products of rows with groups of a packed matrix: the part of the kernels on a CPU that the
- * Vector API and machine code do each in their way. Everything else calls these.
+ * The products of rows with groups of a packed matrix, and what is done to rows right before and
+ * after: the part of the kernels on a CPU that the Vector API and machine code do each in their
+ * way. Everything else calls these.
  *
  * <p>Rows come in two forms: as floats, or rounded in <em>tiles</em> of a few rows, in whatever
  * order the products read them. A tile takes {@code rows * tileRowBytes}; rows that follow each
@@ -55,40 +56,12 @@ public interface GroupProducts extends AutoCloseable {
   long tileRowBytes(WeightFormat format, int columns);
 
   /**
-   * Rounds some columns of one row of a tile.
-   *
-   * @param format of the weights that the tile will meet
-   * @param x memory of the row's floats
-   * @param from where the first of these columns lies, in bytes
-   * @param firstColumn a multiple of 32
-   * @param count columns: a multiple of 32, or all to the end of the row
-   * @param tiles memory of the tile
-   * @param at where the tile begins, in bytes
-   * @param row the row within the tile
-   * @param rows rows of this tile
-   * @param columns columns of a whole row
-   * @param scratch the worker's; its sums may be what is rounded
-   */
-  void quantise(
-      WeightFormat format,
-      MemorySegment x,
-      long from,
-      int firstColumn,
-      int count,
-      MemorySegment tiles,
-      long at,
-      int row,
-      int rows,
-      int columns,
-      Scratch scratch);
-
-  /**
    * Rounds the same columns of rows of a tile that follow each other.
    *
    * @param format of the weights that the tile will meet
    * @param x memory of the rows' floats
    * @param from where the first of these columns lies in the first row, in bytes
-   * @param rowBytes from a row of x to the next
+   * @param xStride bytes from a row of x to the next
    * @param firstColumn a multiple of 32
    * @param count columns: a multiple of 32, or all to the end of the row
    * @param tiles memory of the tile
@@ -99,11 +72,11 @@ public interface GroupProducts extends AutoCloseable {
    * @param columns columns of a whole row
    * @param scratch the worker's; its sums may be what is rounded
    */
-  default void quantiseRows(
+  void quantise(
       WeightFormat format,
       MemorySegment x,
       long from,
-      long rowBytes,
+      long xStride,
       int firstColumn,
       int count,
       MemorySegment tiles,
@@ -112,12 +85,7 @@ public interface GroupProducts extends AutoCloseable {
       int end,
       int rows,
       int columns,
-      Scratch scratch) {
-    for (int i = row; i < end; i++) {
-      long first = from + (i - row) * rowBytes;
-      quantise(format, x, first, firstColumn, count, tiles, at, i, rows, columns, scratch);
-    }
-  }
+      Scratch scratch);
 
   /**
    * Turns what groups of joined gate and up yield into act(gate) * up.

@@ -53,7 +53,7 @@ final class MatmulJob implements WorkerPool.RunJob, AutoCloseable {
       int first = tile * tileRows;
       int count = Math.min(tileRows, rows - first);
       long at = first * products.tileRowBytes(weights.format(), weights.columns());
-      products.quantiseRows(
+      products.quantise(
           weights.format(),
           x.data(),
           x.offsetBytes(first),

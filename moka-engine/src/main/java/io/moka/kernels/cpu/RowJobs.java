@@ -19,10 +19,10 @@ final class RowJobs {
   private final RotateJob rotate = new RotateJob();
   private final GateJob gate = new GateJob();
 
-  RowJobs(WorkerPool pool) {
+  RowJobs(WorkerPool pool, Scratch[] scratch) {
     this.pool = pool;
     this.embed = new EmbedJob(pool.threads());
-    this.norm = new NormJob(pool.threads());
+    this.norm = new NormJob(scratch);
   }
 
   void embed(Tensor table, int[] ids, int rows, Rows out) {
@@ -102,10 +102,10 @@ final class RowJobs {
     float epsilon;
     int heads;
     Rows out;
-    private final float[][] partial;
+    private final Scratch[] scratch;
 
-    NormJob(int threads) {
-      partial = new float[threads][RowMath.PARTIAL_SUMS];
+    NormJob(Scratch[] scratch) {
+      this.scratch = scratch;
     }
 
     @Override
@@ -114,7 +114,7 @@ final class RowJobs {
       for (int head = 0; head < heads; head++) {
         long at = (long) head * width * Float.BYTES;
         long from = x.offsetBytes(row) + at;
-        float mean = RowMath.sumOfSquares(x.data(), from, width, partial[worker]) / width;
+        float mean = RowMath.sumOfSquares(x.data(), from, width, scratch[worker].partial()) / width;
         float scale = (float) (1 / Math.sqrt(mean + epsilon));
         RowMath.scaleBy(
             scale, x.data(), from, weight, out.data(), out.offsetBytes(row) + at, width);

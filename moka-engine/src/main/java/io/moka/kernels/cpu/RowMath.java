@@ -17,8 +17,7 @@ import jdk.incubator.vector.FloatVector;
  * compiled alone first is never inlined again, and then every load allocates.
  */
 final class RowMath {
-  /** Partial sums of a sum of squares. */
-  static final int PARTIAL_SUMS = 16;
+  private static final int PARTIAL_SUMS = 16;
 
   private RowMath() {}
 

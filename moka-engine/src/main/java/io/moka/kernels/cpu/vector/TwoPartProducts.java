@@ -70,23 +70,56 @@ public final class TwoPartProducts implements GroupProducts {
       WeightFormat format,
       MemorySegment x,
       long from,
+      long xStride,
       int firstColumn,
       int count,
       MemorySegment tiles,
       long at,
       int row,
+      int end,
       int rows,
       int columns,
       Scratch scratch) {
-    int parts = parts(format);
-    int first = row * parts;
-    int all = rows * parts;
-    products.quantise(format, x, from, firstColumn, count, tiles, at, first, all, columns, scratch);
-    if (parts == PARTS) {
-      MemorySegment rest = scratch.panel(count * (long) Float.BYTES);
-      RoundedRow.rest(x, from, count, rest);
+    if (parts(format) < PARTS) {
       products.quantise(
-          format, rest, 0, firstColumn, count, tiles, at, first + 1, all, columns, scratch);
+          format,
+          x,
+          from,
+          xStride,
+          firstColumn,
+          count,
+          tiles,
+          at,
+          row,
+          end,
+          rows,
+          columns,
+          scratch);
+      return;
+    }
+    int all = rows * PARTS;
+    MemorySegment rest = scratch.panel(count * (long) Float.BYTES);
+    for (int i = row; i < end; i++) {
+      long own = from + (i - row) * xStride;
+      int first = i * PARTS;
+      int second = first + 1;
+      products.quantise(
+          format, x, own, 0, firstColumn, count, tiles, at, first, second, all, columns, scratch);
+      RoundedRow.rest(x, own, count, rest);
+      products.quantise(
+          format,
+          rest,
+          0,
+          0,
+          firstColumn,
+          count,
+          tiles,
+          at,
+          second,
+          second + 1,
+          all,
+          columns,
+          scratch);
     }
   }
 

@@ -48,19 +48,38 @@ public final class VectorProducts implements GroupProducts {
       WeightFormat format,
       MemorySegment x,
       long from,
+      long xStride,
       int firstColumn,
       int count,
       MemorySegment tiles,
       long at,
       int row,
+      int end,
       int rows,
       int columns,
       Scratch scratch) {
-    if (activations.roundsToBf16(format)) {
-      long first = at + row * Bf16Row.bytes(columns) + firstColumn * (long) Float.BYTES;
-      Bf16Row.round(x, from, count, tiles, first);
-      return;
+    for (int i = row; i < end; i++) {
+      long first = from + (i - row) * xStride;
+      if (activations.roundsToBf16(format)) {
+        long to = at + i * Bf16Row.bytes(columns) + firstColumn * (long) Float.BYTES;
+        Bf16Row.round(x, first, count, tiles, to);
+      } else {
+        round(format, x, first, firstColumn, count, tiles, at, i, rows);
+      }
     }
+  }
+
+  /** Rounds columns of one row to 8 bits. */
+  private static void round(
+      WeightFormat format,
+      MemorySegment x,
+      long from,
+      int firstColumn,
+      int count,
+      MemorySegment tiles,
+      long at,
+      int row,
+      int rows) {
     TileLayout layout = format.tiles().orElseThrow();
     boolean pairs = rows <= RoundedRow.PAIR_ROWS && PairProduct.serves(layout);
     boolean nibbles = PairCodes.readsNibbles(layout);

@@ -23,7 +23,7 @@ record AmxBf16Products(AmxBf16Functions functions) implements TileProducts {
   public void quantise(
       MemorySegment x,
       long from,
-      long rowBytes,
+      long xStride,
       int firstColumn,
       int count,
       MemorySegment tiles,
@@ -31,12 +31,12 @@ record AmxBf16Products(AmxBf16Functions functions) implements TileProducts {
       int row,
       int end,
       int rows) {
-    Bf16RowCalls.fillRows(
+    Bf16RowCalls.fill(
         functions.toParts(),
         functions.parts(),
         x,
         from,
-        rowBytes,
+        xStride,
         firstColumn,
         count,
         tiles,

@@ -26,7 +26,7 @@ record Bf16Products(Bf16Functions functions) implements TileProducts {
   public void quantise(
       MemorySegment x,
       long from,
-      long rowBytes,
+      long xStride,
       int firstColumn,
       int count,
       MemorySegment tiles,
@@ -34,8 +34,8 @@ record Bf16Products(Bf16Functions functions) implements TileProducts {
       int row,
       int end,
       int rows) {
-    Bf16RowCalls.fillRows(
-        functions.round(), 1, x, from, rowBytes, firstColumn, count, tiles, at, row, end, rows);
+    Bf16RowCalls.fill(
+        functions.round(), 1, x, from, xStride, firstColumn, count, tiles, at, row, end, rows);
   }
 
   @Override

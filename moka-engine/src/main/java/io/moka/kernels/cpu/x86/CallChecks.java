@@ -36,14 +36,16 @@ final class CallChecks {
    *
    * @param bytes of each row, at least 1
    * @param rows how many, at least 1
-   * @param rowBytes from one to the next
+   * @param stride bytes from one to the next
    */
-  static long rows(MemorySegment segment, long offset, long bytes, int rows, long rowBytes) {
-    if (rowBytes < 0) {
-      throw new IllegalArgumentException("rows that are " + rowBytes + " bytes apart");
+  static long rows(MemorySegment segment, long offset, long bytes, int rows, long stride) {
+    if (stride < 0) {
+      throw new IllegalArgumentException("rows that are " + stride + " bytes apart");
     }
-    long between = Math.multiplyExact(rows - 1L, rowBytes);
-    return address(segment, offset, Math.addExact(between, bytes));
+    if (rows > 1 && stride > segment.byteSize() / (rows - 1)) {
+      throw new IndexOutOfBoundsException(rows + " rows that are " + stride + " bytes apart");
+    }
+    return address(segment, offset, (rows - 1) * stride + bytes);
   }
 
   /** The segment, unless it is read-only. */

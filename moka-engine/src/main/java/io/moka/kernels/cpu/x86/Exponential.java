@@ -4,7 +4,8 @@ import io.moka.kernels.FloatMath;
 
 /**
  * Writes e^x for a vector, in AVX-512 or AVX2: the steps of {@link FloatMath#exp} lane by lane. Its
- * constants have registers of their own, the upper ones, where there are 32.
+ * constants have registers of their own, the upper ones, where there are 32; there it overwrites
+ * the masks k1 and k2, too.
  */
 final class Exponential {
   /** Registers that it needs beside those of its constants. */

@@ -18,10 +18,7 @@ import java.util.Objects;
 final class Int8Calls {
   private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
 
-  /** Plain calls: the thread counts as in native code, so the collector need not wait for it. */
-  private static final MethodHandle COPY =
-      Linker.nativeLinker().downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD));
-
+  // plain calls: the thread counts as in native code, so the collector need not wait for it
   private static final MethodHandle QUANTISE =
       Linker.nativeLinker()
           .downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD, WORD, WORD));
@@ -38,98 +35,49 @@ final class Int8Calls {
    * @param functions of the weights that the rows will be multiplied with
    * @param x floats
    * @param from where these columns of the first row begin in x, in bytes
-   * @param rowBytes from a row of x to the next
-   * @param count how many rows, at least 1
+   * @param xStride bytes from a row of x to the next
    * @param firstBlock the first block of 32 columns
    * @param blocks blocks of 32 columns, at least 1
    * @param panel memory of the panel
    * @param at where the panel begins, in bytes
    * @param row the first of them in the panel
+   * @param end the row after the last of them
    * @param rows rows of the panel
    */
   static void quantise(
       Int8Functions functions,
       MemorySegment x,
       long from,
-      long rowBytes,
-      int count,
+      long xStride,
       int firstBlock,
       int blocks,
       MemorySegment panel,
       long at,
       int row,
+      int end,
       int rows) {
-    ActivationRecord rec = functions.rec();
-    checkPanel(firstBlock, blocks, row, count, rows);
-    long bytes = blocks * (long) ActivationRecord.COLUMNS * Float.BYTES;
-    long floats = CallChecks.rows(x, from, bytes, count, rowBytes);
-    long stride = rows * (long) rec.bytes();
-    long first = record(rec, firstBlock, blocks, panel, at, row, rows);
-    try {
-      QUANTISE.invokeExact(
-          functions.quantise(), floats, first, stride, (long) blocks, (long) count, rowBytes);
-    } catch (Throwable e) {
-      throw CallChecks.unchecked(e);
-    }
-  }
-
-  /**
-   * Copies a quantised row into a panel.
-   *
-   * @param functions for which the row was quantised
-   * @param records panels of one row
-   * @param from where the row's begins, in bytes
-   * @param blocks blocks of 32 columns, at least 1
-   * @param panel memory of the panel
-   * @param at where the panel begins, in bytes
-   * @param row which row of the panel
-   * @param rows rows of the panel
-   */
-  static void copy(
-      Int8Functions functions,
-      MemorySegment records,
-      long from,
-      int blocks,
-      MemorySegment panel,
-      long at,
-      int row,
-      int rows) {
-    ActivationRecord rec = functions.rec();
-    checkPanel(0, blocks, row, 1, rows);
-    long one = CallChecks.address(records, from, blocks * (long) rec.bytes());
-    long first = record(rec, 0, blocks, panel, at, row, rows);
-    try {
-      COPY.invokeExact(functions.copy(), one, first, rows * (long) rec.bytes(), (long) blocks);
-    } catch (Throwable e) {
-      throw CallChecks.unchecked(e);
-    }
-  }
-
-  /** Refuses rows and blocks that a panel does not have. */
-  private static void checkPanel(int firstBlock, int blocks, int row, int count, int rows) {
     if (rows < 1 || rows > GroupCode.MAX_ROWS) {
       throw new IllegalArgumentException(rows + " rows; a panel has 1 to 16");
     }
-    if (firstBlock < 0 || blocks < 1 || count < 1) {
+    if (firstBlock < 0 || blocks < 1 || row >= end) {
       throw new IllegalArgumentException(
-          "%d blocks from %d on of %d rows".formatted(blocks, firstBlock, count));
+          "%d blocks from %d on of rows %d to %d".formatted(blocks, firstBlock, row, end));
     }
-    Objects.checkFromIndexSize(row, count, rows);
-  }
-
-  /** Where a row's record of the first of some blocks lies. */
-  private static long record(
-      ActivationRecord rec,
-      int firstBlock,
-      int blocks,
-      MemorySegment panel,
-      long at,
-      int row,
-      int rows) {
+    Objects.checkFromToIndex(row, end, rows);
+    ActivationRecord rec = functions.rec();
+    long bytes = blocks * (long) ActivationRecord.COLUMNS * Float.BYTES;
+    long floats = CallChecks.rows(x, from, bytes, end - row, xStride);
     long stride = rows * (long) rec.bytes();
-    long bytes = (firstBlock + (long) blocks) * stride;
-    long to = CallChecks.address(CallChecks.writable(panel), at, bytes);
-    return to + firstBlock * stride + row * (long) rec.bytes();
+    long all = (firstBlock + (long) blocks) * stride;
+    long to = CallChecks.address(CallChecks.writable(panel), at, all);
+    long first = to + firstBlock * stride + row * (long) rec.bytes();
+    long count = end - row;
+    try {
+      QUANTISE.invokeExact(
+          functions.quantise(), floats, first, stride, (long) blocks, count, xStride);
+    } catch (Throwable e) {
+      throw CallChecks.unchecked(e);
+    }
   }
 
   /**

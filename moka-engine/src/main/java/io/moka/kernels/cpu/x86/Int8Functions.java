@@ -13,7 +13,6 @@ import java.lang.foreign.MemorySegment;
  *     prefetched
  * @param memory holds the code
  * @param quantise from floats into a panel
- * @param copy from a row alone into a panel
  * @param products for each number of rows
  */
 record Int8Functions(
@@ -22,7 +21,6 @@ record Int8Functions(
     int[] blocksAhead,
     CodeMemory memory,
     MemorySegment quantise,
-    MemorySegment copy,
     MemorySegment[] products)
     implements AutoCloseable {
   /** Writes and loads the functions for a layout, if this processor can run them. */
@@ -35,9 +33,6 @@ record Int8Functions(
     ActivationRecord rec = ActivationRecord.of(layout);
     Assembler assembler = new Assembler();
     QuantiseCode.emit(assembler, rec, wide ? 512 : 256);
-    assembler.align(64);
-    int copy = assembler.size();
-    QuantiseCode.emitCopy(assembler, rec);
     int[] products = new int[GroupCode.MAX_ROWS];
     int[] blocksAhead = new int[GroupCode.MAX_ROWS];
     for (int rows = 1; rows <= products.length; rows++) {
@@ -57,13 +52,7 @@ record Int8Functions(
       case CodeMemory.Loaded(CodeMemory memory) ->
           new Availability.Ready<>(
               new Int8Functions(
-                  layout,
-                  rec,
-                  blocksAhead,
-                  memory,
-                  memory.entry(0),
-                  memory.entry(copy),
-                  memory.entries(products)));
+                  layout, rec, blocksAhead, memory, memory.entry(0), memory.entries(products)));
     };
   }
 

@@ -40,7 +40,7 @@ record Int8Products(Int8Functions few, Optional<AmxInt8Functions> many) implemen
   public void quantise(
       MemorySegment x,
       long from,
-      long rowBytes,
+      long xStride,
       int firstColumn,
       int count,
       MemorySegment tiles,
@@ -50,7 +50,7 @@ record Int8Products(Int8Functions few, Optional<AmxInt8Functions> many) implemen
       int rows) {
     int firstBlock = firstColumn / ActivationRecord.COLUMNS;
     int blocks = count / ActivationRecord.COLUMNS;
-    Int8Calls.quantise(few, x, from, rowBytes, end - row, firstBlock, blocks, tiles, at, row, rows);
+    Int8Calls.quantise(few, x, from, xStride, firstBlock, blocks, tiles, at, row, end, rows);
   }
 
   @Override

@@ -1,41 +1,19 @@
 package io.moka.kernels.cpu.x86;
 
-import io.moka.kernels.cpu.x86.Assembler.Alu;
-import io.moka.kernels.cpu.x86.Assembler.Condition;
-import io.moka.kernels.cpu.x86.Assembler.Label;
 import java.util.List;
 
 /**
- * Quantises rows to 8 bits, or copies one that is, into the records of a panel; those of a row are
- * stride bytes apart.
+ * Quantises rows to 8 bits, as {@link PanelRows} goes through them.
  *
  * <pre>
- * void quantise(x, records, stride, blocks, rows, rowBytes)
- *   rows        that follow each other in the panel
- *   rowBytes    from a row of x to the next
- *
- * for each row, for each block of 32 columns
+ * for each block of 32 columns
  *   amax = max |x|                        compared as integers, so that a NaN stays
  *   da = amax / 127
  *   a = round(x * (127 / amax))           half to even; zero where amax counts as zero
  *   for each sub-block: sum(a)
- *
- * void copy(records, to, stride, blocks)         from a row alone
  * </pre>
  */
 final class QuantiseCode {
-  private static final Gp X = Gp.RDI;
-  private static final Gp RECORDS = Gp.RSI;
-  private static final Gp STRIDE = Gp.RDX;
-  private static final Gp BLOCKS = Gp.RCX;
-  private static final Gp ROWS = Gp.R8;
-  private static final Gp ROW_BYTES = Gp.R9;
-
-  /** While a row is quantised: its next columns, their record, and the blocks that are left. */
-  private static final Gp FROM = Gp.RAX;
-
-  private static final Gp TO = Gp.R10;
-  private static final Gp LEFT = Gp.R11;
   private static final int LARGE_ENOUGH = 1;
 
   /** Predicate of VCMPPS: greater or equal, false for NaN. */
@@ -69,26 +47,8 @@ final class QuantiseCode {
     order = others[5];
   }
 
-  /** Writes the copying function. */
-  static void emitCopy(Assembler assembler, ActivationRecord rec) {
-    Vec front = Vec.ymm(0);
-    Vec back = Vec.xmm(1);
-    int backOffset = rec.bytes() - 16;
-    Label block = assembler.here();
-    assembler.emit(Op.VMOVDQU32, front, Mem.at(X, 0));
-    assembler.emit(Op.VMOVDQU32, back, Mem.at(X, backOffset));
-    assembler.emit(Op.VMOVDQU32_STORE, Mem.at(RECORDS, 0), front);
-    assembler.emit(Op.VMOVDQU32_STORE, Mem.at(RECORDS, backOffset), back);
-    assembler.alu(Alu.ADD, X, rec.bytes());
-    assembler.alu(Alu.ADD, RECORDS, STRIDE);
-    assembler.alu(Alu.SUB, BLOCKS, 1);
-    assembler.jump(Condition.NOT_EQUAL, block);
-    assembler.vzeroupper();
-    assembler.ret();
-  }
-
   /**
-   * Writes the quantising function.
+   * Writes the function.
    *
    * @param bits of its vectors: 512, or 256 for AVX2
    */
@@ -101,28 +61,13 @@ final class QuantiseCode {
     if (bits < 512) {
       assembler.emit(Op.VMOVDQU32, order, ORDER);
     }
-    Label row = assembler.here();
-    assembler.move(FROM, X);
-    assembler.move(TO, RECORDS);
-    assembler.move(LEFT, BLOCKS);
-    Label block = assembler.here();
-    block();
-    assembler.alu(Alu.ADD, FROM, ActivationRecord.COLUMNS * Float.BYTES);
-    assembler.alu(Alu.ADD, TO, STRIDE);
-    assembler.alu(Alu.SUB, LEFT, 1);
-    assembler.jump(Condition.NOT_EQUAL, block);
-    assembler.alu(Alu.ADD, X, ROW_BYTES);
-    assembler.alu(Alu.ADD, RECORDS, rec.bytes());
-    assembler.alu(Alu.SUB, ROWS, 1);
-    assembler.jump(Condition.NOT_EQUAL, row);
-    assembler.vzeroupper();
-    assembler.ret();
+    PanelRows.emit(assembler, rec.bytes(), this::block);
   }
 
   private void block() {
     for (int i = 0; i < values.length; i++) {
       Vec size = i == 0 ? max : other;
-      assembler.emit(Op.VMOVUPS, values[i], Mem.at(FROM, i * bits / 8));
+      assembler.emit(Op.VMOVUPS, values[i], Mem.at(PanelRows.FROM, i * bits / 8));
       assembler.emit(Op.VPANDD, size, values[i], Constant.lanes(0x7FFFFFFF, bits));
       if (i > 0) {
         assembler.emit(Op.VPMAXSD, max, max, other);
@@ -139,7 +84,7 @@ final class QuantiseCode {
       assembler.emit(Op.VCVTPS2DQ, value, value);
     }
     storeBytes();
-    assembler.emit(Op.VMOVD_STORE, Mem.at(TO, ActivationRecord.SCALE), scale.as(128));
+    assembler.emit(Op.VMOVD_STORE, Mem.at(PanelRows.TO, ActivationRecord.SCALE), scale.as(128));
     int vectors = values.length / rec.subBlocks();
     for (int sub = 0; sub < rec.subBlocks(); sub++) {
       Vec total = values[sub * vectors];
@@ -169,10 +114,10 @@ final class QuantiseCode {
       assembler.emit(Op.VPACKSSDW, other, values[2], values[3]);
       assembler.emit(Op.VPACKSSWB, max, max, other);
       assembler.emit(Op.VPERMD, max, order, max);
-      assembler.emit(Op.VMOVDQU32_STORE, Mem.at(TO, 0), max);
+      assembler.emit(Op.VMOVDQU32_STORE, Mem.at(PanelRows.TO, 0), max);
     } else {
-      assembler.emit(Op.VPMOVSDB_STORE, Mem.at(TO, 0), values[0]);
-      assembler.emit(Op.VPMOVSDB_STORE, Mem.at(TO, 16), values[1]);
+      assembler.emit(Op.VPMOVSDB_STORE, Mem.at(PanelRows.TO, 0), values[0]);
+      assembler.emit(Op.VPMOVSDB_STORE, Mem.at(PanelRows.TO, 16), values[1]);
     }
   }
 
@@ -184,6 +129,6 @@ final class QuantiseCode {
     } else {
       assembler.emit(Op.VPMULLD, total, total, Constant.lanes(-rec.bias(), bits));
     }
-    assembler.emit(Op.VMOVD_STORE, Mem.at(TO, offset), total.as(128));
+    assembler.emit(Op.VMOVD_STORE, Mem.at(PanelRows.TO, offset), total.as(128));
   }
 }

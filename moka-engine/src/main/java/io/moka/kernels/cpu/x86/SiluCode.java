@@ -45,7 +45,7 @@ final class SiluCode {
       assembler.emit(Op.VADDPS, power, power, exponential.one());
       assembler.emit(Op.VDIVPS, gate, gate, power);
       assembler.emit(Op.VMULPS, gate, gate, Mem.at(FROM, HALF_BYTES + at));
-      // never beyond what is read next
+      // item i goes where item i / 2 was: nothing is overwritten unread
       assembler.emit(Op.VMOVUPS_STORE, Mem.at(TO, at), gate);
     }
     assembler.alu(Alu.ADD, FROM, 2 * HALF_BYTES);

@@ -123,7 +123,7 @@ final class SpanCalls {
     for (int done = 0; done < heads * headDim; done += count) {
       long to = at + done / headDim * panel;
       Bf16RowCalls.fill(
-          function, 1, queries, from + done * (long) Float.BYTES, 0, count, panels, to, 0, 1);
+          function, 1, queries, from + done * (long) Float.BYTES, 0, 0, count, panels, to, 0, 1, 1);
     }
   }
 

@@ -1,16 +1,10 @@
 package io.moka.kernels.cpu.x86;
 
-import io.moka.kernels.cpu.x86.Assembler.Alu;
-import io.moka.kernels.cpu.x86.Assembler.Condition;
-import io.moka.kernels.cpu.x86.Assembler.Label;
-
 /**
- * Splits a row into three parts of bf16 whose sum it is, exactly: each takes the 8 leading bits of
- * what is left. They go into the records of a panel, stride bytes apart.
+ * Splits rows into three parts of bf16 whose sum they are, exactly: each takes the 8 leading bits
+ * of what is left. {@link PanelRows} goes through them.
  *
  * <pre>
- * void split(x, records, stride, blocks)
- *
  * for each 16 of the 32 columns of a block, for each part
  *   part = x without its lower 16 bits
  *   x -= part                           zero where x is infinite or none
@@ -20,10 +14,6 @@ final class SplitCode {
   /** Parts of a row. */
   static final int PARTS = 3;
 
-  private static final Gp X = Gp.RDI;
-  private static final Gp RECORDS = Gp.RSI;
-  private static final Gp STRIDE = Gp.RDX;
-  private static final Gp BLOCKS = Gp.RCX;
   private static final int VECTOR_BYTES = GroupCode.VECTOR_BYTES;
   private static final int NONE = 1;
   private static final int FINITE = 2;
@@ -37,12 +27,15 @@ final class SplitCode {
 
   /** Writes the function. */
   static void emit(Assembler assembler) {
-    Label block = assembler.here();
+    PanelRows.emit(assembler, PARTS * VECTOR_BYTES, () -> block(assembler));
+  }
+
+  private static void block(Assembler assembler) {
     for (int half = 0; half < 2; half++) {
       Vec x = Vec.zmm(3 * half);
       Vec part = Vec.zmm(3 * half + 1);
       Vec narrow = Vec.zmm(3 * half + 2);
-      assembler.emit(Op.VMOVUPS, x, Mem.at(X, half * VECTOR_BYTES));
+      assembler.emit(Op.VMOVUPS, x, Mem.at(PanelRows.FROM, half * VECTOR_BYTES));
       assembler.compare(Op.VCMPPS, NONE, x, x, UNORDERED);
       // a NaN keeps a bit that stays
       assembler.emit(Op.VPORD, x.merging(NONE), x, Constant.all(0x0040_0000));
@@ -52,19 +45,13 @@ final class SplitCode {
       for (int i = 0; i < PARTS; i++) {
         assembler.emit(Op.VPANDD, part, x, Constant.all(0xFFFF_0000));
         assembler.emit(Op.VPSRLD, narrow, part, 16);
-        Mem to = Mem.at(RECORDS, i * VECTOR_BYTES + half * VECTOR_BYTES / 2);
+        Mem to = Mem.at(PanelRows.TO, i * VECTOR_BYTES + half * VECTOR_BYTES / 2);
         assembler.emit(Op.VPMOVDW, to, narrow);
         if (i + 1 < PARTS) {
           assembler.emit(Op.VSUBPS, x.zeroing(FINITE), x, part);
         }
       }
     }
-    assembler.alu(Alu.ADD, X, 2 * VECTOR_BYTES);
-    assembler.alu(Alu.ADD, RECORDS, STRIDE);
-    assembler.alu(Alu.SUB, BLOCKS, 1);
-    assembler.jump(Condition.NOT_EQUAL, block);
-    assembler.vzeroupper();
-    assembler.ret();
   }
 
   /** A part of a number, by the same steps: 0, 1 or 2. */

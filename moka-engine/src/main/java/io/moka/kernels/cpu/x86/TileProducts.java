@@ -20,7 +20,7 @@ interface TileProducts extends AutoCloseable {
   void quantise(
       MemorySegment x,
       long from,
-      long rowBytes,
+      long xStride,
       int firstColumn,
       int count,
       MemorySegment tiles,

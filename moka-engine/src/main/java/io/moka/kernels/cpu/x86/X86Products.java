@@ -220,24 +220,7 @@ public final class X86Products implements GroupProducts {
       WeightFormat format,
       MemorySegment x,
       long from,
-      int firstColumn,
-      int count,
-      MemorySegment tiles,
-      long at,
-      int row,
-      int rows,
-      int columns,
-      Scratch scratch) {
-    quantiseRows(
-        format, x, from, 0, firstColumn, count, tiles, at, row, row + 1, rows, columns, scratch);
-  }
-
-  @Override
-  public void quantiseRows(
-      WeightFormat format,
-      MemorySegment x,
-      long from,
-      long rowBytes,
+      long xStride,
       int firstColumn,
       int count,
       MemorySegment tiles,
@@ -249,11 +232,11 @@ public final class X86Products implements GroupProducts {
       Scratch scratch) {
     TileProducts own = tiled.get(format);
     if (own == null) {
-      rest.quantiseRows(
+      rest.quantise(
           format,
           x,
           from,
-          rowBytes,
+          xStride,
           firstColumn,
           count,
           tiles,
@@ -264,14 +247,14 @@ public final class X86Products implements GroupProducts {
           columns,
           scratch);
     } else {
-      own.quantise(x, from, rowBytes, firstColumn, count, tiles, at, row, end, rows);
+      own.quantise(x, from, xStride, firstColumn, count, tiles, at, row, end, rows);
     }
   }
 
   @Override
   public void gate(Activation activation, int count, Scratch scratch) {
-    if (activation == Activation.SILU && gates.isPresent()) {
-      GateCalls.silu(gates.get(), scratch.sums(), count);
+    if (activation == Activation.SILU) {
+      GateCalls.silu(gates.orElseThrow(IllegalStateException::new), scratch.sums(), count);
     } else {
       rest.gate(activation, count, scratch);
     }

@@ -114,7 +114,18 @@ class AmxBf16CallsTest {
     int first = Math.min(x.length, random.nextInt(3) * 32);
     if (first > 0) {
       Bf16RowCalls.fill(
-          functions.toParts(), functions.parts(), floats, 0, 0, first, panels, at, row, rows);
+          functions.toParts(),
+          functions.parts(),
+          floats,
+          0,
+          0,
+          0,
+          first,
+          panels,
+          at,
+          row,
+          row + 1,
+          rows);
     }
     if (first < x.length) {
       int count = x.length - first;
@@ -123,11 +134,13 @@ class AmxBf16CallsTest {
           functions.parts(),
           floats,
           first * 4L,
+          0,
           first,
           count,
           panels,
           at,
           row,
+          row + 1,
           rows);
     }
   }
@@ -148,7 +161,7 @@ class AmxBf16CallsTest {
     try (AmxBf16Functions functions = functions(false)) {
       MemorySegment panel = arena.allocate(AmxBf16Calls.panelBytes(functions, x.length, 1), 4);
       Bf16RowCalls.fill(
-          functions.toParts(), functions.parts(), floats, 0, 0, x.length, panel, 0, 0, 1);
+          functions.toParts(), functions.parts(), floats, 0, 0, 0, x.length, panel, 0, 0, 1, 1);
       for (int i = 0; i < x.length; i++) {
         float sum = 0;
         for (int part = SplitCode.PARTS - 1; part >= 0; part--) {
@@ -174,7 +187,7 @@ class AmxBf16CallsTest {
       MemorySegment r = arena.allocate(AmxBf16Calls.REST_BYTES, 64);
       MemorySegment less = r.asSlice(0, r.byteSize() - 1);
       AmxBf16Calls.product(f, w, 0, 33, 0, p, 0, 18, out, 0, r);
-      Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 0, 33, p, 0, 1, 16);
+      Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 0, 0, 33, p, 0, 1, 2, 16);
       assertThrown(
           IndexOutOfBoundsException.class,
           () -> AmxBf16Calls.product(f, w, 64, 33, 0, p, 0, 18, out, 0, r),
@@ -184,10 +197,12 @@ class AmxBf16CallsTest {
           () -> AmxBf16Calls.product(f, w, 0, 33, 0, p, 4, 18, out, 0, r),
           () -> AmxBf16Calls.product(f, w, 0, 33, 0, p, 0, 18, out, 4, r),
           () -> AmxBf16Calls.product(f, w, 0, 33, 0, p, 0, 18, out, 0, less),
-          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 4, 0, 33, p, 0, 0, 16),
-          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 64, 33, p, 0, 0, 16),
-          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 0, 33, p, p.byteSize() - 64, 0, 16),
-          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 0, 33, p, 0, 16, 16));
+          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 4, 0, 0, 33, p, 0, 0, 1, 16),
+          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 0, 64, 33, p, 0, 0, 1, 16),
+          () ->
+              Bf16RowCalls.fill(
+                  f.toParts(), f.parts(), x, 0, 0, 0, 33, p, p.byteSize() - 64, 0, 1, 16),
+          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 0, 0, 33, p, 0, 16, 17, 16));
       MemorySegment sealed = out.asReadOnly();
       MemorySegment heap = MemorySegment.ofArray(new long[(int) group / 8]);
       assertThrown(
@@ -198,11 +213,13 @@ class AmxBf16CallsTest {
           () -> AmxBf16Calls.product(f, w, 0, 33, 0, p, 0, 18, sealed, 0, r),
           () -> AmxBf16Calls.product(f, heap, 0, 33, 0, p, 0, 18, out, 0, r),
           () -> AmxBf16Calls.product(f, w, 0, 33, 0, p, 0, 18, out, 0, r.asReadOnly()),
-          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 16, 2, p, 0, 0, 16),
-          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, -32, 2, p, 0, 0, 16),
-          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 0, 0, p, 0, 0, 16),
-          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 0, 33, p.asReadOnly(), 0, 0, 16),
-          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 0, 33, p, 0, 0, 17));
+          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 0, 16, 2, p, 0, 0, 1, 16),
+          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 0, -32, 2, p, 0, 0, 1, 16),
+          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 0, 0, 0, p, 0, 0, 1, 16),
+          () ->
+              Bf16RowCalls.fill(
+                  f.toParts(), f.parts(), x, 0, 0, 0, 33, p.asReadOnly(), 0, 0, 1, 16),
+          () -> Bf16RowCalls.fill(f.toParts(), f.parts(), x, 0, 0, 0, 33, p, 0, 0, 1, 17));
     }
   }
 

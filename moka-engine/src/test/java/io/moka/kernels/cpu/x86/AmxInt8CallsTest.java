@@ -126,7 +126,17 @@ class AmxInt8CallsTest {
       int own = Math.min(GroupCode.MAX_ROWS, rows - first);
       int blocks = columns / ActivationRecord.COLUMNS;
       Int8Calls.quantise(
-          others, x, 0, 0, 1, 0, blocks, panels, 4 + first * rowBytes, row - first, own);
+          others,
+          x,
+          0,
+          0,
+          0,
+          blocks,
+          panels,
+          4 + first * rowBytes,
+          row - first,
+          row - first + 1,
+          own);
     }
     return panels;
   }

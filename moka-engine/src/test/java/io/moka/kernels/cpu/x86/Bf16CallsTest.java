@@ -107,12 +107,12 @@ class Bf16CallsTest {
     MemorySegment floats = arena.allocateFrom(ValueLayout.JAVA_FLOAT, x);
     int first = Math.min(x.length, random.nextInt(3) * 32);
     if (first > 0) {
-      Bf16RowCalls.fill(functions.round(), 1, floats, 0, 0, first, panel, 4, row, rows);
+      Bf16RowCalls.fill(functions.round(), 1, floats, 0, 0, 0, first, panel, 4, row, row + 1, rows);
     }
     if (first < x.length) {
       int count = x.length - first;
       Bf16RowCalls.fill(
-          functions.round(), 1, floats, first * 4L, first, count, panel, 4, row, rows);
+          functions.round(), 1, floats, first * 4L, 0, first, count, panel, 4, row, row + 1, rows);
     }
   }
 
@@ -144,6 +144,61 @@ class Bf16CallsTest {
   }
 
   @Test
+  void roundsSeveralRowsInACallAsOne() {
+    try (Bf16Functions functions = functions()) {
+      fillsSeveralRowsInACallAsOne(functions.round(), 1);
+    }
+  }
+
+  /** The function that AMX needs runs without it, too. */
+  @Test
+  void splitsSeveralRowsInACallAsOne() {
+    Processor.upTo(InstructionSet.AVX512);
+    Assembler assembler = new Assembler();
+    SplitCode.emit(assembler);
+    try (CodeMemory memory = ((CodeMemory.Loaded) CodeMemory.load(assembler.toBytes())).memory()) {
+      fillsSeveralRowsInACallAsOne(memory.entry(0), SplitCode.PARTS);
+    }
+  }
+
+  private void fillsSeveralRowsInACallAsOne(MemorySegment function, int parts) {
+    long seed = 20_261_128;
+    SplittableRandom random = new SplittableRandom(seed);
+    for (int columns : new int[] {31, 32, 64, 70, 129}) {
+      for (int rows : new int[] {1, 2, 5, 16}) {
+        long stride = (columns + 5L) * Float.BYTES;
+        MemorySegment x = arena.allocate((rows - 1) * stride + columns * 4L, 4);
+        for (long at = 0; at < x.byteSize(); at += Float.BYTES) {
+          x.set(ValueLayout.JAVA_FLOAT, at, (float) random.nextGaussian());
+        }
+        long bytes = Bf16RowCalls.panelBytes(parts, columns, rows);
+        MemorySegment one = arena.allocate(bytes, 4);
+        MemorySegment several = arena.allocate(bytes, 4);
+        for (int row = 0; row < rows; row++) {
+          long from = row * stride;
+          Bf16RowCalls.fill(function, parts, x, from, 0, 0, columns, one, 0, row, row + 1, rows);
+        }
+        int half = (rows + 1) / 2;
+        for (int row = 0; row < rows; row += half) {
+          int end = Math.min(rows, row + half);
+          long from = row * stride;
+          Bf16RowCalls.fill(
+              function, parts, x, from, stride, 0, columns, several, 0, row, end, rows);
+        }
+        String where = "seed %d, %d rows of %d columns".formatted(seed, rows, columns);
+        assertThat(several.mismatch(one)).as(where).isEqualTo(-1);
+        for (int column = 0; column < columns; column++) {
+          float value = x.get(ValueLayout.JAVA_FLOAT, (rows - 1) * stride + column * 4L);
+          long at = (column / 32 * (long) rows + rows - 1) * parts * 64L + column % 32 * 2L;
+          short expected =
+              parts == 1 ? (short) (Activations.bf16Bits(value) >>> 16) : SplitCode.part(value, 0);
+          assertThat(one.get(ValueLayout.JAVA_SHORT_UNALIGNED, at)).as(where).isEqualTo(expected);
+        }
+      }
+    }
+  }
+
+  @Test
   void roundsAsTheDefinition() {
     SplittableRandom random = new SplittableRandom(5);
     float[] x = new float[1 << 14];
@@ -159,7 +214,7 @@ class Bf16CallsTest {
     MemorySegment floats = arena.allocateFrom(ValueLayout.JAVA_FLOAT, x);
     MemorySegment panel = arena.allocate(Bf16Calls.panelBytes(x.length, 1), 4);
     try (Bf16Functions functions = functions()) {
-      Bf16RowCalls.fill(functions.round(), 1, floats, 0, 0, x.length, panel, 0, 0, 1);
+      Bf16RowCalls.fill(functions.round(), 1, floats, 0, 0, 0, x.length, panel, 0, 0, 1, 1);
     }
     for (int i = 0; i < x.length; i++) {
       int expected = Float.floatToRawIntBits(Bf16Oracle.round(x[i]));
@@ -183,7 +238,7 @@ class Bf16CallsTest {
       MemorySegment sealed = out.asReadOnly();
       MemorySegment heap = MemorySegment.ofArray(new long[(int) group / 8]);
       Bf16Calls.product(functions, w, 0, 1, 33, 0, 0, 1, panel, 0, 2, out, 0);
-      Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 33, panel, 0, 1, 2);
+      Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 0, 33, panel, 0, 1, 2, 2);
       assertOutOfBounds(
           () -> Bf16Calls.product(functions, w, 64, 1, 33, 0, 0, 1, panel, 0, 2, out, 0),
           () -> Bf16Calls.product(functions, w, -64, 1, 33, 0, 0, 1, panel, 0, 2, out, 0),
@@ -194,11 +249,11 @@ class Bf16CallsTest {
           () -> Bf16Calls.product(functions, w, 0, 1, 33, 0, 1, 1, panel, 0, 2, out, 0),
           () -> Bf16Calls.product(functions, w, 0, 2, 33, 0, 0, 1, panel, 0, 1, out, 0),
           () -> Bf16Calls.product(functions, two, 0, 2, 33, 0, 0, 1, panel, 0, 2, out, 0),
-          () -> Bf16RowCalls.fill(functions.round(), 1, x, 4, 0, 33, panel, 0, 0, 2),
-          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 32, 33, panel, 0, 0, 2),
-          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 33, panel, 4, 0, 2),
-          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 33, panel, 0, 2, 2),
-          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 33, panel, 0, 0, 3));
+          () -> Bf16RowCalls.fill(functions.round(), 1, x, 4, 0, 0, 33, panel, 0, 0, 1, 2),
+          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 32, 33, panel, 0, 0, 1, 2),
+          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 0, 33, panel, 4, 0, 1, 2),
+          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 0, 33, panel, 0, 2, 3, 2),
+          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 0, 33, panel, 0, 0, 1, 3));
       assertRefused(
           () -> Bf16Calls.product(functions, w, 0, 1, 33, 0, 0, 1, panel, 0, 0, out, 0),
           () -> Bf16Calls.product(functions, w, 0, 1, 33, 0, 0, 1, panel, 0, 17, out, 0),
@@ -208,11 +263,13 @@ class Bf16CallsTest {
           () -> Bf16Calls.product(functions, two, 0, 2, 33, 0, 0, 2, panel, 0, 1, out, 0),
           () -> Bf16Calls.product(functions, w, 0, 1, 33, 0, 0, 1, panel, 0, 2, sealed, 0),
           () -> Bf16Calls.product(functions, heap, 0, 1, 33, 0, 0, 1, panel, 0, 2, out, 0),
-          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 16, 2, panel, 0, 0, 2),
-          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, -32, 2, panel, 0, 0, 2),
-          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 0, panel, 0, 0, 2),
-          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 33, panel.asReadOnly(), 0, 0, 2),
-          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 33, panel, 0, 0, 17));
+          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 16, 2, panel, 0, 0, 1, 2),
+          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, -32, 2, panel, 0, 0, 1, 2),
+          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 0, 0, panel, 0, 0, 1, 2),
+          () ->
+              Bf16RowCalls.fill(
+                  functions.round(), 1, x, 0, 0, 0, 33, panel.asReadOnly(), 0, 0, 1, 2),
+          () -> Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 0, 33, panel, 0, 0, 1, 17));
     }
   }
 

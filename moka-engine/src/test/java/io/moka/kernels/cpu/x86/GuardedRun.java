@@ -97,7 +97,7 @@ final class GuardedRun {
       MemorySegment panel = arena.allocate(Bf16Calls.panelBytes(columns, rows), 4);
       MemorySegment out = arena.allocate(groups * rows * GroupProducts.SUM_BYTES, 4);
       for (int row = 0; row < rows; row++) {
-        Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, columns, panel, 0, row, rows);
+        Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 0, columns, panel, 0, row, row + 1, rows);
       }
       long next = weights.address();
       int shares = groups == 1 ? 3 : 1;
@@ -129,15 +129,14 @@ final class GuardedRun {
       int tiles = columns / TileLayout.TILE_COLUMNS;
       long group = PackedMatrix.GROUP_STRIPS * functions.layout().stripBytes(columns);
       MemorySegment weights = arena.allocate(groups * group, 64);
-      MemorySegment x = arena.allocate(columns * 4L, 4);
-      MemorySegment one = arena.allocate(functions.rec().panelBytes(columns, 1), 4);
+      long stride = (columns + 1L) * Float.BYTES;
+      MemorySegment x = arena.allocate((rows - 1) * stride + columns * 4L, 4);
       MemorySegment panel = arena.allocate(functions.rec().panelBytes(columns, rows), 4);
       MemorySegment out = arena.allocate(groups * rows * GroupProducts.SUM_BYTES, 4);
       for (int row = 0; row < rows; row++) {
-        Int8Calls.quantise(functions, x, 0, 0, 1, 0, tiles, panel, 0, row, rows);
-        Int8Calls.quantise(functions, x, 0, 0, row + 1, 0, tiles, panel, 0, 0, rows);
-        Int8Calls.quantise(functions, x, 0, 0, 1, 0, tiles, one, 0, 0, 1);
-        Int8Calls.copy(functions, one, 0, tiles, panel, 0, row, rows);
+        Int8Calls.quantise(functions, x, 0, stride, 0, tiles, panel, 0, row, rows, rows);
+        long from = row * stride;
+        Int8Calls.quantise(functions, x, from, 0, 0, tiles, panel, 0, row, row + 1, rows);
       }
       long next = weights.address();
       Int8Calls.product(functions, weights, 0, groups, columns, next, panel, 0, rows, out, 0);
@@ -204,7 +203,18 @@ final class GuardedRun {
         long at = AmxBf16Calls.panelBytes(functions, columns, first);
         int own = Math.min(GroupCode.MAX_ROWS, rows - first);
         Bf16RowCalls.fill(
-            functions.toParts(), functions.parts(), x, 0, 0, columns, panels, at, row - first, own);
+            functions.toParts(),
+            functions.parts(),
+            x,
+            0,
+            0,
+            0,
+            columns,
+            panels,
+            at,
+            row - first,
+            row - first + 1,
+            own);
       }
       long next = weights.address();
       AmxBf16Calls.product(functions, weights, 0, columns, next, panels, 0, rows, out, 0, rest);

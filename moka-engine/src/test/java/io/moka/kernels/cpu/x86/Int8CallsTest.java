@@ -73,54 +73,40 @@ class Int8CallsTest {
     PackedOracle oracle = new PackedOracle(layout, weights, columns);
     int tiles = columns / TileLayout.TILE_COLUMNS;
     long rowBytes = functions.rec().panelBytes(columns, 1);
-    MemorySegment x = arena.allocate(columns * 4L, 4);
-    MemorySegment records = arena.allocate(ROWS * rowBytes, 4);
+    long stride = (columns + 3L) * Float.BYTES;
+    MemorySegment x = arena.allocate((ROWS - 1) * stride + columns * 4L, 4);
     MemorySegment panel = arena.allocate(ROWS * rowBytes + 4, 4);
     MemorySegment again = arena.allocate(ROWS * rowBytes, 4);
-    float[][] values = new float[ROWS][];
     float[][] expected = new float[ROWS][GROUPS * PackedMatrix.GROUP_ROWS];
     for (int row = 0; row < ROWS; row++) {
-      values[row] = row(columns, random);
-      PackedOracle.Quantised quantised = new PackedOracle.Quantised(values[row]);
+      float[] values = row(columns, random);
+      PackedOracle.Quantised quantised = new PackedOracle.Quantised(values);
       for (int i = 0; i < expected[row].length; i++) {
         expected[row][i] = oracle.product(i, quantised);
       }
-      MemorySegment.copy(values[row], 0, x, ValueLayout.JAVA_FLOAT, 0, columns);
-      Int8Calls.quantise(functions, x, 0, 0, 1, 0, tiles, records, row * rowBytes, 0, 1);
+      MemorySegment.copy(values, 0, x, ValueLayout.JAVA_FLOAT, row * stride, columns);
     }
     String where = "seed %d, %d columns".formatted(seed, columns);
     GroupSums sums = new GroupSums(arena, ROWS, GROUPS);
     for (int count = 1; count <= ROWS; count++) {
       int first = ROWS - count;
       for (int row = 0; row < count; row++) {
-        Int8Calls.copy(functions, records, (first + row) * rowBytes, tiles, panel, 4, row, count);
-        MemorySegment.copy(values[first + row], 0, x, ValueLayout.JAVA_FLOAT, 0, columns);
-        Int8Calls.quantise(functions, x, 0, 0, 1, 0, 1, again, 0, row, count);
+        long from = (first + row) * stride;
+        Int8Calls.quantise(functions, x, from, 0, 0, tiles, panel, 4, row, row + 1, count);
+      }
+      // several rows in a call, and the first block in a call of its own
+      int half = (count + 1) / 2;
+      for (int row = 0; row < count; row += half) {
+        int end = Math.min(count, row + half);
+        long from = (first + row) * stride;
+        Int8Calls.quantise(functions, x, from, stride, 0, 1, again, 0, row, end, count);
         if (tiles > 1) {
-          Int8Calls.quantise(functions, x, 128, 0, 1, 1, tiles - 1, again, 0, row, count);
+          from += ActivationRecord.COLUMNS * (long) Float.BYTES;
+          Int8Calls.quantise(functions, x, from, stride, 1, tiles - 1, again, 0, row, end, count);
         }
       }
       assertThat(panel.asSlice(4, count * rowBytes).mismatch(again.asSlice(0, count * rowBytes)))
-          .as("copied against quantised in place")
-          .isEqualTo(-1);
-      MemorySegment several = arena.allocate(count * (columns + 3L) * 4, 4);
-      for (int row = 0; row < count; row++) {
-        long to = row * (columns + 3L);
-        for (int column = 0; column < columns; column++) {
-          several.setAtIndex(ValueLayout.JAVA_FLOAT, to + column, values[first + row][column]);
-        }
-      }
-      again.fill((byte) 0);
-      int half = count / 2;
-      long apart = (columns + 3L) * 4;
-      if (half > 0) {
-        Int8Calls.quantise(functions, several, 0, apart, half, 0, tiles, again, 0, 0, count);
-      }
-      long later = half * apart;
-      Int8Calls.quantise(
-          functions, several, later, apart, count - half, 0, tiles, again, 0, half, count);
-      assertThat(panel.asSlice(4, count * rowBytes).mismatch(again.asSlice(0, count * rowBytes)))
-          .as("several rows in a call against one")
+          .as("several rows, and parts of them, against one whole row in a call")
           .isEqualTo(-1);
       for (int groups = 1; groups <= GROUPS; groups++) {
         for (int group = 0; group + groups <= GROUPS; group++) {
@@ -155,7 +141,7 @@ class Int8CallsTest {
           Arrays.fill(row, value);
           MemorySegment.copy(row, 0, x, ValueLayout.JAVA_FLOAT, 0, columns);
           int tiles = columns / TileLayout.TILE_COLUMNS;
-          Int8Calls.quantise(functions, x, 0, 0, 1, 0, tiles, panel, 0, 0, 1);
+          Int8Calls.quantise(functions, x, 0, 0, 0, tiles, panel, 0, 0, 1, 1);
           Int8Calls.product(functions, weights, 0, 1, columns, 0, panel, 0, 1, out, 0);
           PackedOracle.Quantised quantised = new PackedOracle.Quantised(row);
           for (int output = 0; output < PackedMatrix.GROUP_ROWS; output++) {
@@ -208,16 +194,15 @@ class Int8CallsTest {
           () -> Int8Calls.product(functions, weights, 0, 1, 64, 0, panel, 0, 2, out, -4),
           () -> Int8Calls.product(functions, weights, 0, 2, 64, 0, panel, 0, 1, out, 0),
           () -> Int8Calls.product(functions, two, 0, 2, 64, 0, panel, 0, 2, out, 0),
-          () -> Int8Calls.quantise(functions, out, 260, 0, 1, 0, 2, panel, 0, 0, 1),
-          () -> Int8Calls.quantise(functions, out, 0, 0, 1, 0, 2, panel, 0, 2, 2),
-          () -> Int8Calls.quantise(functions, out, 0, 0, 1, 0, 2, panel, 0, 0, 3),
-          () -> Int8Calls.quantise(functions, out, 0, 0, 1, 1, 2, panel, 0, 0, 2),
-          () -> Int8Calls.quantise(functions, out, 0, 64, 6, 0, 2, panel, 0, 0, 2),
-          () -> Int8Calls.quantise(functions, out, 0, 260, 2, 0, 2, panel, 0, 0, 2),
-          () -> Int8Calls.quantise(functions, out, 0, 128, 2, 0, 2, panel, 0, 1, 2),
-          () -> Int8Calls.quantise(functions, out, 0, 0, 1, 0, Integer.MAX_VALUE, panel, 0, 0, 1),
-          () -> Int8Calls.copy(functions, panel, 100, 2, out, 0, 0, 1),
-          () -> Int8Calls.copy(functions, panel, 0, 2, out, 448, 0, 1));
+          () -> Int8Calls.quantise(functions, out, 260, 0, 0, 2, panel, 0, 0, 1, 1),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 0, 2, panel, 0, 2, 3, 2),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 0, 2, panel, 0, 0, 1, 3),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 1, 2, panel, 0, 0, 1, 2),
+          () -> Int8Calls.quantise(functions, out, 0, 64, 0, 2, panel, 0, 0, 6, 2),
+          () -> Int8Calls.quantise(functions, out, 0, 260, 0, 2, panel, 0, 0, 2, 2),
+          () -> Int8Calls.quantise(functions, out, 0, 128, 0, 2, panel, 0, 1, 3, 2),
+          () -> Int8Calls.quantise(functions, out, 0, Long.MAX_VALUE, 0, 2, panel, 0, 0, 2, 2),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 0, Integer.MAX_VALUE, panel, 0, 0, 1, 1));
       assertRefused(
           () -> Int8Calls.product(functions, weights, 0, 0, 64, 0, panel, 0, 2, out, 0),
           () -> Int8Calls.product(functions, weights, 0, 65, 64, 0, panel, 0, 2, out, 0),
@@ -227,11 +212,11 @@ class Int8CallsTest {
           () -> Int8Calls.product(functions, weights, 0, 1, 48, 0, panel, 0, 2, out, 0),
           () -> Int8Calls.product(functions, weights, 0, 1, 64, 0, panel, 0, 2, sealed, 0),
           () -> Int8Calls.product(functions, heap, 0, 1, 64, 0, panel, 0, 2, out, 0),
-          () -> Int8Calls.quantise(functions, out, 0, 0, 1, 0, 0, panel, 0, 0, 1),
-          () -> Int8Calls.quantise(functions, out, 0, 0, 0, 0, 2, panel, 0, 0, 1),
-          () -> Int8Calls.quantise(functions, out, 0, -4, 2, 0, 2, panel, 0, 0, 2),
-          () -> Int8Calls.quantise(functions, out, 0, 0, 1, -1, 2, panel, 0, 0, 1),
-          () -> Int8Calls.quantise(functions, out, 0, 0, 1, 0, 2, panel, 0, 0, 17));
+          () -> Int8Calls.quantise(functions, out, 0, 0, 0, 0, panel, 0, 0, 1, 1),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 0, 2, panel, 0, 0, 0, 1),
+          () -> Int8Calls.quantise(functions, out, 0, -4, 0, 2, panel, 0, 0, 2, 2),
+          () -> Int8Calls.quantise(functions, out, 0, 0, -1, 2, panel, 0, 0, 1, 1),
+          () -> Int8Calls.quantise(functions, out, 0, 0, 0, 2, panel, 0, 0, 1, 17));
     }
   }
 
@@ -272,7 +257,7 @@ class Int8CallsTest {
       for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
         MemorySegment x = arena.allocate(256, 4);
         x.set(ValueLayout.JAVA_FLOAT, 40 * 4, bad);
-        Int8Calls.quantise(functions, x, 0, 0, 1, 0, 2, panel, 0, 0, 1);
+        Int8Calls.quantise(functions, x, 0, 0, 0, 2, panel, 0, 0, 1, 1);
         Int8Calls.product(functions, weights, 0, 1, 64, 0, panel, 0, 1, out, 0);
         assertThat(Float.isFinite(out.get(ValueLayout.JAVA_FLOAT, 0))).isFalse();
       }
