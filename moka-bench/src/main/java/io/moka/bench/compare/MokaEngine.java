@@ -67,7 +67,9 @@ final class MokaEngine implements TimedEngine {
     return "Moka, " + opened.description() + ", cache " + cache.name().toLowerCase(Locale.ROOT);
   }
 
-  /** Where a few experts have all rows, weights stay in caches, and no engine's figures are true. */
+  /**
+   * Where a few experts have all rows, weights stay in caches, and no engine's figures are true.
+   */
   private static void tellOfUnevenRouting(Benchmark benchmark, int tokens) {
     benchmark.prefill(tokens);
     RoutingStats routing = benchmark.routing();
