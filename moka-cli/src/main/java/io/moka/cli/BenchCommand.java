@@ -82,7 +82,7 @@ final class BenchCommand implements Runnable {
               + " token and takes a multiple of the time.")
   private boolean comparePaths;
 
-  @Option(names = "--routing-stats", description = "Say how evenly decode used the experts.")
+  @Option(names = "--routing-stats", description = "Say how evenly the runs used the experts.")
   private boolean routingStats;
 
   @Option(
