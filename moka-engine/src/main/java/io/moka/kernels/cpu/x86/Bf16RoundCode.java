@@ -11,9 +11,6 @@ import io.moka.kernels.Activations;
  * </pre>
  */
 final class Bf16RoundCode {
-  /** Bytes of a row's record of 32 columns. */
-  private static final int RECORD_BYTES = 64;
-
   private static final int VECTOR_BYTES = 64;
   private static final int LARGE_ENOUGH = 1;
 
@@ -36,7 +33,7 @@ final class Bf16RoundCode {
   static void emit(Assembler assembler) {
     PanelRows.emit(
         assembler,
-        RECORD_BYTES,
+        Bf16GroupCode.RECORD_BYTES,
         () -> {
           for (int half = 0; half < 2; half++) {
             Mem from = Mem.at(PanelRows.FROM, half * VECTOR_BYTES);
