@@ -93,11 +93,14 @@ final class GuardedRun {
     try (GuardedArena arena = new GuardedArena(atEnd)) {
       long strip = PackedMatrix.stripBytes(WeightFormat.BF16, columns);
       MemorySegment weights = arena.allocate(groups * PackedMatrix.GROUP_STRIPS * strip, 64);
-      MemorySegment x = arena.allocate(columns * 4L, 4);
+      long stride = (columns + 1L) * Float.BYTES;
+      MemorySegment x = arena.allocate((rows - 1) * stride + columns * 4L, 4);
       MemorySegment panel = arena.allocate(Bf16Calls.panelBytes(columns, rows), 4);
       MemorySegment out = arena.allocate(groups * rows * GroupProducts.SUM_BYTES, 4);
       for (int row = 0; row < rows; row++) {
-        Bf16RowCalls.fill(functions.round(), 1, x, 0, 0, 0, columns, panel, 0, row, row + 1, rows);
+        long from = row * stride;
+        Bf16RowCalls.fill(
+            functions.round(), 1, x, from, stride, 0, columns, panel, 0, row, rows, rows);
       }
       long next = weights.address();
       int shares = groups == 1 ? 3 : 1;
