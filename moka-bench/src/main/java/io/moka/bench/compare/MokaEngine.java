@@ -76,9 +76,9 @@ final class MokaEngine implements TimedEngine {
     for (int layer = 0; layer < routing.layers(); layer++) {
       if (routing.total(layer) > 0 && routing.evenness(layer) < EVEN) {
         System.err.printf(
-            "note: %d of %d experts of layer %d get none of %d random tokens; steps of several rows"
-                + " are faster with this file than with text%n",
-            routing.unused(layer), routing.experts(), layer, tokens);
+            "note: %d random tokens go unevenly to the experts of layer %d, %d of %d get none;"
+                + " steps of several rows are faster with this file than with text%n",
+            tokens, layer, routing.unused(layer), routing.experts());
         return;
       }
     }
