@@ -24,7 +24,9 @@ import org.junit.jupiter.api.Test;
 public interface Bf16Contract extends KernelsUnderTest {
   int EXPERTS = 5;
   int TOP_K = 2;
-  int[] ROWS = {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 14, 15, 16, 17, 23, 32, 33, 64, 127, 128, 129, 130};
+  int[] ROWS = {
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 23, 32, 33, 49, 64, 127, 128, 129, 151
+  };
   int[] COLUMNS = {1, 2, 3, 15, 31, 32, 33, 63, 64, 65, 100, 129, 257, 512};
   int[] OUTPUTS = {64, 1, 40, 17, 65, 150};
 
@@ -140,6 +142,34 @@ public interface Bf16Contract extends KernelsUnderTest {
               assertSameBits(sparse, expected, rows, dice);
             }
           }
+        }
+      }
+    }
+  }
+
+  /** More rows than a call takes. */
+  @Test
+  default void addsExpertsOfBf16WhereAllRowsGoToTheSame() {
+    int rows = 300;
+    int hidden = 65;
+    int width = 40;
+    Dice dice = new Dice("bf16, 300 rows, all to the same experts");
+    try (Arena arena = Arena.ofShared()) {
+      Experts experts =
+          TestWeights.experts(
+              arena, EXPERTS, WeightFormat.BF16, Activation.SILU, hidden, width, dice);
+      Rows x = TestRows.random(arena, rows, hidden, dice);
+      RouterResult routing =
+          TestWeights.pick(TestWeights.routing(1, EXPERTS, TOP_K, dice), new int[rows]);
+      Rows expected =
+          QuantisedContract.expertsByHand(
+              arena, x, routing, experts.apart(), rows, this::roundedDot);
+      for (int threads : threadCounts()) {
+        try (Kernels kernels = openBf16(threads)) {
+          Rows out = TestRows.guarded(arena, rows, hidden);
+          kernels.moe(x, routing, experts.joined(), rows, false, out);
+          assertGuarded(out, rows, dice);
+          assertSameBits(out, expected, rows, dice);
         }
       }
     }

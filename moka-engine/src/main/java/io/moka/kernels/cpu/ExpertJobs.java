@@ -189,20 +189,25 @@ final class ExpertJobs implements AutoCloseable {
     }
   }
 
-  /** Rows of the tile that a slot lies in; its expert's tiles are full but for the last. */
-  private int tileRows(WeightFormat format, int active, int tileStart) {
-    return Math.min(products.tileRows(format), lists.end(active) - tileStart);
+  private int rowsOf(int active) {
+    return lists.end(active) - lists.start(active);
   }
 
+  /** The first slot of the tile that a slot of an expert lies in. */
   private int tileStart(WeightFormat format, int active, int slot) {
     int start = lists.start(active);
-    return slot - (slot - start) % products.tileRows(format);
+    return start + products.tileStart(format, slot - start, rowsOf(active));
+  }
+
+  /** The slot after the last of a tile. */
+  private int tileEnd(WeightFormat format, int active, int tileStart) {
+    int start = lists.start(active);
+    return start + products.tileEnd(format, tileStart - start, rowsOf(active));
   }
 
   /** Groups of an expert that its rows are multiplied with in one call. */
   private int groupsAtOnce(WeightFormat format, int active) {
-    int rows = lists.end(active) - lists.start(active);
-    return products.groupsAtOnce(format, Math.min(rows, GroupProducts.MAX_ROWS));
+    return products.groupsAtOnce(format, Math.min(rowsOf(active), GroupProducts.MAX_ROWS));
   }
 
   /** A piece is the row of one choice. */
@@ -226,7 +231,7 @@ final class ExpertJobs implements AutoCloseable {
           tile * products.tileRowBytes(format, x.columns()),
           slot - tile,
           slot - tile + 1,
-          tileRows(format, active, tile),
+          tileEnd(format, active, tile) - tile,
           x.columns(),
           scratch[worker]);
     }
@@ -328,8 +333,8 @@ final class ExpertJobs implements AutoCloseable {
       int end = slot + rows;
       for (int first = slot; first < end; ) {
         int tile = tileStart(downFormat, active, first);
-        int tileRows = tileRows(downFormat, active, tile);
-        int next = Math.min(end, tile + tileRows);
+        int tileEnd = tileEnd(downFormat, active, tile);
+        int next = Math.min(end, tileEnd);
         products.quantise(
             downFormat,
             own.sums(),
@@ -341,7 +346,7 @@ final class ExpertJobs implements AutoCloseable {
             tile * products.tileRowBytes(downFormat, experts.width()),
             first - tile,
             next - tile,
-            tileRows,
+            tileEnd - tile,
             experts.width(),
             own);
         first = next;

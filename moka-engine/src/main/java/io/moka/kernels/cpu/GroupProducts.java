@@ -12,9 +12,9 @@ import java.lang.foreign.MemorySegment;
  * way. Everything else calls these.
  *
  * <p>Rows come in two forms: as floats, or rounded in <em>tiles</em> of a few rows, in whatever
- * order the products read them. A tile takes {@code rows * tileRowBytes}; rows that follow each
- * other lie in full tiles and a last smaller one. Nothing here allocates after the first call with
- * a size.
+ * order the products read them. A tile takes {@code rows * tileRowBytes}. Rows that follow each
+ * other lie in blocks of {@link #MAX_ROWS} and a last smaller one, and those of a block in full
+ * tiles and a last smaller one. Nothing here allocates after the first call with a size.
  */
 public interface GroupProducts extends AutoCloseable {
   /** Rows that one call takes at most; with several groups, rows times groups. */
@@ -42,9 +42,38 @@ public interface GroupProducts extends AutoCloseable {
    * Rows of a full tile.
    *
    * @param format of the weights that the tile will meet
-   * @return the count, a power of two
+   * @param rows of the block, from 1 to {@link #MAX_ROWS}
+   * @return the count, at least 1; no block has more tiles than a full one
    */
-  int tileRows(WeightFormat format);
+  int tileRows(WeightFormat format, int rows);
+
+  /**
+   * The first row of the tile that a row lies in.
+   *
+   * @param format of the weights that the tile will meet
+   * @param row from 0
+   * @param rows that follow each other, any number
+   * @return a row from 0
+   */
+  default int tileStart(WeightFormat format, int row, int rows) {
+    int inBlock = row % MAX_ROWS;
+    int block = row - inBlock;
+    return row - inBlock % tileRows(format, Math.min(MAX_ROWS, rows - block));
+  }
+
+  /**
+   * The row after the last of a tile.
+   *
+   * @param format of the weights that the tile will meet
+   * @param start the first row of the tile
+   * @param rows that follow each other, any number
+   * @return at most rows
+   */
+  default int tileEnd(WeightFormat format, int start, int rows) {
+    int block = start - start % MAX_ROWS;
+    int end = Math.min(block + MAX_ROWS, rows);
+    return Math.min(end, start + tileRows(format, end - block));
+  }
 
   /**
    * Bytes that a row takes in a tile.

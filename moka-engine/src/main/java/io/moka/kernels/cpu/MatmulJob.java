@@ -40,18 +40,25 @@ final class MatmulJob implements WorkerPool.RunJob, AutoCloseable {
     inTiles = products.usesTiles(weights.format());
     if (inTiles) {
       tiles.reserve(rows * products.tileRowBytes(weights.format(), weights.columns()));
-      pool.run(Math.ceilDiv(rows, products.tileRows(weights.format())), quantise);
+      quantise.blockTiles = Math.ceilDiv(blockRows(0), tileRows(0));
+      pool.run(Math.ceilDiv(rows, BLOCK_ROWS) * quantise.blockTiles, quantise);
     }
     pool.runByRows(Math.ceilDiv(rows, BLOCK_ROWS), weights.groups(), this);
   }
 
-  /** A piece is one tile of rows. */
+  /** A piece is one tile of rows; the last block may have fewer. */
   private final class QuantiseJob implements WorkerPool.Job {
+    int blockTiles;
+
     @Override
-    public void run(int tile, int worker) {
-      int tileRows = products.tileRows(weights.format());
-      int first = tile * tileRows;
-      int count = Math.min(tileRows, rows - first);
+    public void run(int piece, int worker) {
+      int block = piece / blockTiles * BLOCK_ROWS;
+      int row = piece % blockTiles * tileRows(block);
+      int count = Math.min(tileRows(block), blockRows(block) - row);
+      if (count <= 0) {
+        return;
+      }
+      int first = block + row;
       long at = first * products.tileRowBytes(weights.format(), weights.columns());
       products.quantise(
           weights.format(),
@@ -77,6 +84,11 @@ final class MatmulJob implements WorkerPool.RunJob, AutoCloseable {
 
   private int blockRows(int firstRow) {
     return Math.min(rows - firstRow, BLOCK_ROWS);
+  }
+
+  /** Rows of a full tile of a block. */
+  private int tileRows(int firstRow) {
+    return products.tileRows(weights.format(), blockRows(firstRow));
   }
 
   @Override

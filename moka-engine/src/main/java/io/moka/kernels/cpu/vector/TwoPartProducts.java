@@ -56,8 +56,9 @@ public final class TwoPartProducts implements GroupProducts {
   }
 
   @Override
-  public int tileRows(WeightFormat format) {
-    return products.tileRows(format) / parts(format);
+  public int tileRows(WeightFormat format, int rows) {
+    int inParts = Math.min(rows * parts(format), MAX_ROWS);
+    return products.tileRows(format, inParts) / parts(format);
   }
 
   @Override

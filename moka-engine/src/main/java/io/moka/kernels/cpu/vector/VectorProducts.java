@@ -34,7 +34,7 @@ public final class VectorProducts implements GroupProducts {
   }
 
   @Override
-  public int tileRows(WeightFormat format) {
+  public int tileRows(WeightFormat format, int rows) {
     return PanelProduct.TILE_ROWS;
   }
 

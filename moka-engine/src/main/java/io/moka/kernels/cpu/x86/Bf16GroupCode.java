@@ -37,8 +37,11 @@ final class Bf16GroupCode extends GroupCode {
   /** Bytes of a row's record. */
   static final int RECORD_BYTES = 64;
 
-  /** Seven rows by four strips; the last four registers hold weights. */
-  private static final int SUMS = 28;
+  /** Rows that two strips take: each value of a row is loaded once for two products. */
+  static final int TWO_STRIP_ROWS = 12;
+
+  /** Twelve rows by two strips, six by four; more rows take one strip, and two loads of three. */
+  private static final int SUMS = 2 * TWO_STRIP_ROWS;
 
   /** Where PANEL points in a block of it: short displacements reach 512 bytes to either side. */
   private static final int PANEL_BIAS = 512;
@@ -48,8 +51,11 @@ final class Bf16GroupCode extends GroupCode {
   private static final Gp NEXT = Gp.R13;
   private static final Gp STEP = Gp.R14;
 
+  private final OuterProduct product;
+
   private Bf16GroupCode(Assembler assembler, int rows) {
     super(assembler, rows, SUMS, BLOCK_BYTES, ReadPattern.FOUR_STREAMS);
+    product = new OuterProduct(assembler, Op.VDPBF16PS, 512, rows, strips);
   }
 
   /** Writes the function for a number of rows. */
@@ -105,24 +111,20 @@ final class Bf16GroupCode extends GroupCode {
   }
 
   private void pair(int pair) {
-    for (int s = 0; s < strips; s++) {
-      Mem weights = Mem.at(STRIP[s], pair * VECTOR_BYTES);
-      assembler.emit(Op.VMOVDQU32, weight(s), weights);
-      assembler.prefetch(Hint.T0, Mem.at(STRIP[s], AHEAD, pair * VECTOR_BYTES));
-      if (strips < STRIPS) {
-        assembler.prefetch(Hint.T1, Mem.at(NEXT, 0));
-        assembler.alu(Alu.ADD, NEXT, STEP);
-      }
-    }
-    for (int row = 0; row < rows; row++) {
-      Mem x = Mem.broadcast(PANEL, row * RECORD_BYTES + 4 * pair - PANEL_BIAS);
-      for (int s = 0; s < strips; s++) {
-        assembler.emit(Op.VDPBF16PS, sum(s, row), weight(s), x);
-      }
+    product.add((strip, to) -> weights(strip, pair, to), (row, to) -> input(row, pair, to));
+  }
+
+  private void weights(int strip, int pair, Vec to) {
+    assembler.emit(Op.VMOVDQU32, to, Mem.at(STRIP[strip], pair * VECTOR_BYTES));
+    assembler.prefetch(Hint.T0, Mem.at(STRIP[strip], AHEAD, pair * VECTOR_BYTES));
+    if (strips < STRIPS) {
+      assembler.prefetch(Hint.T1, Mem.at(NEXT, 0));
+      assembler.alu(Alu.ADD, NEXT, STEP);
     }
   }
 
-  private static Vec weight(int strip) {
-    return Vec.zmm(SUMS + strip);
+  private void input(int row, int pair, Vec to) {
+    int at = row * RECORD_BYTES + 4 * pair - PANEL_BIAS;
+    assembler.emit(Op.VBROADCASTSS, to, Mem.at(PANEL, at));
   }
 }

@@ -12,6 +12,17 @@ record Bf16Products(Bf16Functions functions) implements TileProducts {
     return Bf16Calls.panelBytes(columns, 1);
   }
 
+  /**
+   * One tile that holds all rows reads weights once. Where there must be several, they have about
+   * as many rows each, since few read the weights for little, and no more than pass two strips.
+   */
+  @Override
+  public int tileRows(int rows) {
+    return rows <= GroupCode.MAX_ROWS
+        ? rows
+        : Math.ceilDiv(rows, Math.ceilDiv(rows, Bf16GroupCode.TWO_STRIP_ROWS));
+  }
+
   @Override
   public boolean usesAmx() {
     return false;
@@ -48,9 +59,10 @@ record Bf16Products(Bf16Functions functions) implements TileProducts {
       int count,
       Scratch scratch) {
     int columns = weights.columns();
-    int panels = Math.ceilDiv(count, GroupCode.MAX_ROWS);
+    int tileRows = tileRows(count);
+    int panels = Math.ceilDiv(count, tileRows);
     for (int panel = 0; panel < panels; panel++) {
-      int first = panel * GroupCode.MAX_ROWS;
+      int first = panel * tileRows;
       Bf16Calls.product(
           functions,
           weights.data(),
@@ -62,7 +74,7 @@ record Bf16Products(Bf16Functions functions) implements TileProducts {
           panels,
           tiles,
           at + first * rowBytes(columns),
-          Math.min(GroupCode.MAX_ROWS, count - first),
+          Math.min(tileRows, count - first),
           scratch.sums(),
           first * groups * GroupProducts.SUM_BYTES);
     }

@@ -13,6 +13,11 @@ interface TileProducts extends AutoCloseable {
   /** Bytes that a row takes in a tile. */
   long rowBytes(int columns);
 
+  /** Rows of a full tile, of a block of so many rows. */
+  default int tileRows(int rows) {
+    return GroupCode.MAX_ROWS;
+  }
+
   /** Whether some products are by tiles of the processor. */
   boolean usesAmx();
 

@@ -205,8 +205,9 @@ public final class X86Products implements GroupProducts {
   }
 
   @Override
-  public int tileRows(WeightFormat format) {
-    return GroupCode.MAX_ROWS;
+  public int tileRows(WeightFormat format, int rows) {
+    TileProducts own = tiled.get(format);
+    return own == null ? rest.tileRows(format, rows) : own.tileRows(rows);
   }
 
   @Override

@@ -66,6 +66,38 @@ class X86ProductsTest implements Bf16Contract {
     }
   }
 
+  /** Each row lies in one tile, none in two blocks, and no block has more tiles than a full one. */
+  @Test
+  void laysRowsOutInTiles() {
+    try (X86Products products = products(Processor.upTo(InstructionSet.AVX512), Activations.BF16)) {
+      for (WeightFormat format : new WeightFormat[] {WeightFormat.BF16, WeightFormat.Q4_0}) {
+        int most = tiles(products, format, 0, GroupProducts.MAX_ROWS);
+        for (int rows = 1; rows <= 300; rows++) {
+          for (int block = 0; block < rows; block += GroupProducts.MAX_ROWS) {
+            assertThat(tiles(products, format, block, rows))
+                .as("%s, %d", format, rows)
+                .isBetween(1, most);
+          }
+        }
+      }
+    }
+  }
+
+  private static int tiles(GroupProducts products, WeightFormat format, int block, int rows) {
+    int end = Math.min(rows, block + GroupProducts.MAX_ROWS);
+    int full = products.tileRows(format, end - block);
+    int tiles = 0;
+    for (int start = block; start < end; tiles++) {
+      int next = products.tileEnd(format, start, rows);
+      assertThat(next).isEqualTo(Math.min(start + full, end));
+      for (int row = start; row < next; row++) {
+        assertThat(products.tileStart(format, row, rows)).isEqualTo(start);
+      }
+      start = next;
+    }
+    return tiles;
+  }
+
   @Test
   void closesTheOtherProductsWhereItIsRefused() {
     List<String> calls = new ArrayList<>();
