@@ -25,7 +25,8 @@ public interface Bf16Contract extends KernelsUnderTest {
   int EXPERTS = 5;
   int TOP_K = 2;
   int[] ROWS = {
-    1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 23, 32, 33, 49, 64, 127, 128, 129, 151
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 23, 32, 33, 49, 61, 64, 127, 128, 129,
+    130, 151
   };
   int[] COLUMNS = {1, 2, 3, 15, 31, 32, 33, 63, 64, 65, 100, 129, 257, 512};
   int[] OUTPUTS = {64, 1, 40, 17, 65, 150};
@@ -170,8 +171,23 @@ public interface Bf16Contract extends KernelsUnderTest {
           kernels.moe(x, routing, experts.joined(), rows, false, out);
           assertGuarded(out, rows, dice);
           assertSameBits(out, expected, rows, dice);
+          Rows sparse = QuantisedContract.sparse(arena, kernels, x, routing, experts.apart(), rows);
+          assertSameBits(sparse, expected, rows, dice);
         }
       }
+    }
+  }
+
+  @Test
+  default void multipliesNoRowsWithBf16() {
+    try (Arena arena = Arena.ofShared();
+        Kernels kernels = openBf16(2)) {
+      PackedMatrix weights =
+          TestWeights.matrix(arena, WeightFormat.BF16, 40, 33, 1, new Dice("bf16, no rows"));
+      Rows out = Rows.allocate(arena, 1, 40);
+      out.set(0, 0, 7);
+      kernels.matmul(Rows.allocate(arena, 1, 33), weights, MemorySegment.NULL, 0, out);
+      assertThat(out.get(0, 0)).isEqualTo(7);
     }
   }
 

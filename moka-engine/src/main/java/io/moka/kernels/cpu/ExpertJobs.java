@@ -332,9 +332,7 @@ final class ExpertJobs implements AutoCloseable {
     private void round(int active, int slot, int rows, int group, int count, Scratch own) {
       int end = slot + rows;
       for (int first = slot; first < end; ) {
-        int tile = tileStart(downFormat, active, first);
-        int tileEnd = tileEnd(downFormat, active, tile);
-        int next = Math.min(end, tileEnd);
+        int next = tileEnd(downFormat, active, first);
         products.quantise(
             downFormat,
             own.sums(),
@@ -343,10 +341,10 @@ final class ExpertJobs implements AutoCloseable {
             group * JoinedMatrix.HALF_ROWS,
             width(group, count),
             hiddenTiles.segment(),
-            tile * products.tileRowBytes(downFormat, experts.width()),
-            first - tile,
-            next - tile,
-            tileEnd - tile,
+            first * products.tileRowBytes(downFormat, experts.width()),
+            0,
+            next - first,
+            next - first,
             experts.width(),
             own);
         first = next;

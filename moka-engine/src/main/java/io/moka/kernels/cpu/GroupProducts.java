@@ -154,8 +154,8 @@ public interface GroupProducts extends AutoCloseable {
    * @param group the first of the groups
    * @param groups how many, from 1 to {@link #groupsAtOnce}
    * @param tiles memory of the tiles
-   * @param at where the first tile begins, in bytes
-   * @param count rows, at most {@link #MAX_ROWS}
+   * @param at where the block begins, in bytes
+   * @param count all rows of the block, as {@link #tileRows} was told
    * @param scratch the worker's; its sums are the result
    */
   void multiplyTiles(

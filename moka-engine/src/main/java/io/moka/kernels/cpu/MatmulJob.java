@@ -32,6 +32,9 @@ final class MatmulJob implements WorkerPool.RunJob, AutoCloseable {
 
   void multiply(
       Rows input, PackedMatrix matrix, MemorySegment biasFloats, int rowCount, Rows result) {
+    if (rowCount == 0) {
+      return;
+    }
     x = input;
     weights = matrix;
     bias = biasFloats;
@@ -53,12 +56,11 @@ final class MatmulJob implements WorkerPool.RunJob, AutoCloseable {
     @Override
     public void run(int piece, int worker) {
       int block = piece / blockTiles * BLOCK_ROWS;
-      int row = piece % blockTiles * tileRows(block);
-      int count = Math.min(tileRows(block), blockRows(block) - row);
-      if (count <= 0) {
+      int first = block + piece % blockTiles * tileRows(block);
+      if (first >= block + blockRows(block)) {
         return;
       }
-      int first = block + row;
+      int count = products.tileEnd(weights.format(), first, rows) - first;
       long at = first * products.tileRowBytes(weights.format(), weights.columns());
       products.quantise(
           weights.format(),

@@ -57,6 +57,8 @@ public final class TwoPartProducts implements GroupProducts {
 
   @Override
   public int tileRows(WeightFormat format, int rows) {
+    // in two parts there are quantised formats alone, whose full tiles have an even number of rows
+    // that does not depend on the block's
     int inParts = Math.min(rows * parts(format), MAX_ROWS);
     return products.tileRows(format, inParts) / parts(format);
   }

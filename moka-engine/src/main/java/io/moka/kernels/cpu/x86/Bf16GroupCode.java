@@ -25,7 +25,8 @@ import io.moka.kernels.cpu.x86.Assembler.Label;
  * <p>All streams are read ahead of. With fewer than four strips the next group is brought in as
  * well, evenly over the tiles of rows: else memory rests while later tiles read the group from the
  * cache. Where there is one tile of rows, that is 64 bytes for each pair of a strip: during each of
- * several groups the one after it.
+ * several groups the one after it. A last tile of few rows, which takes four strips, leaves its
+ * share out.
  */
 final class Bf16GroupCode extends GroupCode {
   /** Pairs of columns in a block. */
@@ -37,10 +38,10 @@ final class Bf16GroupCode extends GroupCode {
   /** Bytes of a row's record. */
   static final int RECORD_BYTES = 64;
 
-  /** Rows that two strips take: each value of a row is loaded once for two products. */
+  /** Rows that two strips take at most: each value of a row is loaded once for two products. */
   static final int TWO_STRIP_ROWS = 12;
 
-  /** Twelve rows by two strips, six by four; more rows take one strip, and two loads of three. */
+  /** Twelve rows by two strips, or six by four; more take one, with a load for each product. */
   private static final int SUMS = 2 * TWO_STRIP_ROWS;
 
   /** Where PANEL points in a block of it: short displacements reach 512 bytes to either side. */

@@ -13,8 +13,8 @@ record Bf16Products(Bf16Functions functions) implements TileProducts {
   }
 
   /**
-   * One tile that holds all rows reads weights once. Where there must be several, they have about
-   * as many rows each, since few read the weights for little, and no more than pass two strips.
+   * One tile that holds all rows reads weights once. Where there must be several, all but the last
+   * have equally many rows, at most as many as two strips take: few read the weights for little.
    */
   @Override
   public int tileRows(int rows) {

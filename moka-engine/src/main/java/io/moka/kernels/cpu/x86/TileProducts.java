@@ -39,7 +39,7 @@ interface TileProducts extends AutoCloseable {
     return 1;
   }
 
-  /** Multiplies rows in tiles with groups of weights. */
+  /** Multiplies all rows of a block, in tiles, with groups of weights. */
   void multiply(
       PackedMatrix weights,
       int group,

@@ -86,12 +86,25 @@ class Bf16CallsTest {
           MemorySegment w = matrix.data();
           long at = group * matrix.groupBytes();
           long next = w.address();
-          int shares = groups == 1 ? 1 + random.nextInt(8) : 1;
+          int shares = groups == 1 ? 1 + random.nextInt(11) : 1;
           int share = random.nextInt(shares);
           Bf16Calls.product(
               functions, w, at, groups, columns, next, share, shares, panel, 4, count, out, 0);
           sums.check(expected, first, count, group, groups, columns + " columns");
         }
+      }
+    }
+  }
+
+  @Test
+  void sharesRowsOutEvenly() {
+    int[][] expected = {
+      {1, 1}, {16, 16}, {17, 9}, {24, 12}, {25, 9}, {32, 11}, {33, 11}, {128, 12}
+    };
+    try (Bf16Functions functions = functions()) {
+      Bf16Products products = new Bf16Products(functions);
+      for (int[] pair : expected) {
+        assertThat(products.tileRows(pair[0])).as("%d rows", pair[0]).isEqualTo(pair[1]);
       }
     }
   }
