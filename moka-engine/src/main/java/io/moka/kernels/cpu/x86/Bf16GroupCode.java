@@ -38,11 +38,15 @@ final class Bf16GroupCode extends GroupCode {
   /** Bytes of a row's record. */
   static final int RECORD_BYTES = 64;
 
-  /** Rows that two strips take at most: each value of a row is loaded once for two products. */
+  /** Rows that meet two strips at full speed: there are registers for the values to come. */
   static final int TWO_STRIP_ROWS = 12;
 
-  /** Twelve rows by two strips, or six by four; more take one, with a load for each product. */
-  private static final int SUMS = 2 * TWO_STRIP_ROWS;
+  private static final int REGISTERS = 32;
+
+  /** Seven rows by four strips, or 14 by two. */
+  private static final int SUMS = 28;
+
+  private static final int MOST_INPUTS = 4;
 
   /** Where PANEL points in a block of it: short displacements reach 512 bytes to either side. */
   private static final int PANEL_BIAS = 512;
@@ -52,11 +56,18 @@ final class Bf16GroupCode extends GroupCode {
   private static final Gp NEXT = Gp.R13;
   private static final Gp STEP = Gp.R14;
 
-  private final OuterProduct product;
+  private final Vec[] weights;
+
+  /** Take the values of rows; none where they stay in memory. */
+  private final Vec[] inputs;
 
   private Bf16GroupCode(Assembler assembler, int rows) {
     super(assembler, rows, SUMS, BLOCK_BYTES, ReadPattern.FOUR_STREAMS);
-    product = new OuterProduct(assembler, Op.VDPBF16PS, 512, rows, strips);
+    weights = Vec.range(REGISTERS - strips, strips, 512);
+    int sums = rows * strips;
+    // for one product a load of its own is as good
+    int count = strips == 1 ? 0 : Math.min(MOST_INPUTS, REGISTERS - strips - sums);
+    inputs = Vec.range(sums, count, 512);
   }
 
   /** Writes the function for a number of rows. */
@@ -112,20 +123,29 @@ final class Bf16GroupCode extends GroupCode {
   }
 
   private void pair(int pair) {
-    product.add((strip, to) -> weights(strip, pair, to), (row, to) -> input(row, pair, to));
-  }
-
-  private void weights(int strip, int pair, Vec to) {
-    assembler.emit(Op.VMOVDQU32, to, Mem.at(STRIP[strip], pair * VECTOR_BYTES));
-    assembler.prefetch(Hint.T0, Mem.at(STRIP[strip], AHEAD, pair * VECTOR_BYTES));
-    if (strips < STRIPS) {
-      assembler.prefetch(Hint.T1, Mem.at(NEXT, 0));
-      assembler.alu(Alu.ADD, NEXT, STEP);
+    for (int s = 0; s < strips; s++) {
+      assembler.emit(Op.VMOVDQU32, weights[s], Mem.at(STRIP[s], pair * VECTOR_BYTES));
+      assembler.prefetch(Hint.T0, Mem.at(STRIP[s], AHEAD, pair * VECTOR_BYTES));
+      if (strips < STRIPS) {
+        assembler.prefetch(Hint.T1, Mem.at(NEXT, 0));
+        assembler.alu(Alu.ADD, NEXT, STEP);
+      }
+    }
+    for (int row = 0; row < rows; row++) {
+      Operand x = input(row, row * RECORD_BYTES + 4 * pair - PANEL_BIAS);
+      for (int s = 0; s < strips; s++) {
+        assembler.emit(Op.VDPBF16PS, sum(s, row), weights[s], x);
+      }
     }
   }
 
-  private void input(int row, int pair, Vec to) {
-    int at = row * RECORD_BYTES + 4 * pair - PANEL_BIAS;
-    assembler.emit(Op.VBROADCASTSS, to, Mem.at(PANEL, at));
+  /** A row's values of the pair, in all lanes. */
+  private Operand input(int row, int at) {
+    if (inputs.length == 0) {
+      return Mem.broadcast(PANEL, at);
+    }
+    Vec loaded = inputs[row % inputs.length];
+    assembler.emit(Op.VBROADCASTSS, loaded, Mem.at(PANEL, at));
+    return loaded;
   }
 }

@@ -7,8 +7,8 @@ import io.moka.weights.WeightFormat;
  * x[row], sum[v][row])}, and which registers that takes. Where the instruction is a dot product, a
  * pair of columns is taken so.
  *
- * <p>Of 32 registers 16 to 24 hold sums; the weights stay, the numbers of the rows pass by. Of 16
- * there are 12 for sums: whichever are fewer stay, the others pass by.
+ * <p>Of 32 registers 16 hold sums; the weights stay, the numbers of the rows pass by. Of 16 there
+ * are 12 for sums: whichever are fewer stay, the others pass by.
  */
 final class OuterProduct {
   private static final int MOST_PASSING = 4;
@@ -33,7 +33,7 @@ final class OuterProduct {
    * @param assembler takes the code
    * @param bits of the vectors
    * @param rows with one number each
-   * @param vectors of weights; these, their sums, a number and a spare register must fit
+   * @param vectors of weights; with the rows no more sums than {@link #mostSums}
    */
   OuterProduct(Assembler assembler, int bits, int rows, int vectors) {
     this(assembler, Op.VFMADD231PS, bits, rows, vectors);
@@ -60,7 +60,7 @@ final class OuterProduct {
         hasSpare ? new Vec(registers - 1, bits, 0, false) : FloatColumns.upperHalves(bits);
   }
 
-  /** Sums of floats that there are registers for, beside four numbers on their way. */
+  /** Sums that there are registers for. */
   static int mostSums(int bits) {
     return bits == 512 ? 16 : 12;
   }
