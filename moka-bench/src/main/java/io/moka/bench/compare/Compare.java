@@ -30,7 +30,6 @@ import picocli.CommandLine.Option;
 /** {@code bench/compare}: Moka beside llama.cpp and ik_llama.cpp. */
 @Command(
     name = "bench/compare",
-    mixinStandardHelpOptions = true,
     sortOptions = false,
     description = {
       "Measures Moka, llama.cpp and, where it is built, ik_llama.cpp on the same files, in turn.",
@@ -45,6 +44,12 @@ final class Compare implements Callable<Integer> {
 
   /** Several times the last-level cache that a core can use. */
   private static final long PROBE_BYTES = 1L << 30;
+
+  @Option(
+      names = {"-h", "--help"},
+      usageHelp = true,
+      description = "Shows this help.")
+  private boolean helpWanted;
 
   @Option(
       names = "--types",

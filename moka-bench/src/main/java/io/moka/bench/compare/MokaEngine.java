@@ -17,7 +17,11 @@ import java.util.Optional;
 
 /** Moka itself, as {@code moka bench} runs it. It always repacks and always fuses attention. */
 final class MokaEngine implements TimedEngine {
-  /** Random tokens by which routing is looked at, and how even it should be. */
+  /**
+   * Random tokens by which routing is looked at, and how even it should be; each is a sequence of
+   * its own, since with random weights the tokens of a short prompt, which attend to the same few
+   * positions, take similar experts.
+   */
   private static final int ROUTED_TOKENS = 64;
 
   private static final double EVEN = 0.8;
@@ -56,8 +60,7 @@ final class MokaEngine implements TimedEngine {
       Transformer model =
           Transformer.load(checkpoint, opened, TransformerOptions.DEFAULT, share -> {});
       Benchmark benchmark = new Benchmark(model, cache);
-      tellOfUnevenRouting(
-          benchmark, Math.min(ROUTED_TOKENS, checkpoint.config().maxPositionEmbeddings()));
+      tellOfUnevenRouting(benchmark);
       loaded = Optional.of(new Loaded(checkpoint, opened, model, benchmark));
     } catch (RuntimeException | Error e) {
       opened.close();
@@ -70,15 +73,15 @@ final class MokaEngine implements TimedEngine {
   /**
    * Where a few experts have all rows, weights stay in caches, and no engine's figures are true.
    */
-  private static void tellOfUnevenRouting(Benchmark benchmark, int tokens) {
-    benchmark.prefill(tokens);
+  private static void tellOfUnevenRouting(Benchmark benchmark) {
+    benchmark.decode(1, ROUTED_TOKENS, 0);
     RoutingStats routing = benchmark.routing();
     for (int layer = 0; layer < routing.layers(); layer++) {
       if (routing.total(layer) > 0 && routing.evenness(layer) < EVEN) {
         System.err.printf(
             "note: %d random tokens go unevenly to the experts of layer %d, %d of %d get none;"
                 + " steps of several rows are faster with this file than with text%n",
-            tokens, layer, routing.unused(layer), routing.experts());
+            ROUTED_TOKENS, layer, routing.unused(layer), routing.experts());
         return;
       }
     }
