@@ -38,7 +38,7 @@ record Int8Functions(
     for (int rows = 1; rows <= products.length; rows++) {
       assembler.align(64);
       products[rows - 1] = assembler.size();
-      ReadPattern pattern = ReadPattern.ofInt8(features, rows);
+      ReadPattern pattern = ReadPattern.ofInt8(features, layout, rows);
       blocksAhead[rows - 1] = pattern.blocksAhead(layout.blockBytes());
       if (wide) {
         Int8GroupCode.emit(assembler, layout, rows, pattern);

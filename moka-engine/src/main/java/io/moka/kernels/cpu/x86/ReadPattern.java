@@ -1,5 +1,8 @@
 package io.moka.kernels.cpu.x86;
 
+import io.moka.weights.TileLayout;
+import io.moka.weights.TileLayout.LowPlane;
+
 /**
  * How a product reads a group of weights from memory.
  *
@@ -26,23 +29,26 @@ record ReadPattern(int strips, int aheadBytes) {
    * and is slowed by prefetches that it had already sent itself (one row of Q4_0, one thread: 17
    * GB/s by four prefetched streams, 26 by one that is not). Where arithmetic takes longer than
    * reading, prefetching pays (eight rows: 495 against 566 GFLOP/s). A Zen 5 takes one stream, too,
-   * but fetched far ahead (one row of Q4_0, one thread, of 39 GB/s: 31 by four streams, 35 by one,
-   * 37 by one 8 KiB ahead).
+   * but fetched far ahead, of codes that it unpacks (one row of Q4_0, one thread, of 39 GB/s: 31 by
+   * four streams, 35 by one, 37 by one 8 KiB ahead), and four of whole bytes, for which it waits
+   * otherwise (16 sequences of Q8_0, two threads: 157 tokens/s by one, 203 by four).
    *
    * @param features of the processor
+   * @param layout of the weights
    * @param rows of the product
    */
-  static ReadPattern ofInt8(CpuFeatures features, int rows) {
+  static ReadPattern ofInt8(CpuFeatures features, TileLayout layout, int rows) {
     return switch (features.family()) {
       case FAMILY_ZEN_4 -> new ReadPattern(1, rows <= FEW_ROWS ? 0 : AHEAD_BYTES);
-      case FAMILY_ZEN_5 -> new ReadPattern(1, FAR_AHEAD_BYTES);
+      case FAMILY_ZEN_5 ->
+          layout.low() == LowPlane.BYTES ? FOUR_STREAMS : new ReadPattern(1, FAR_AHEAD_BYTES);
       default -> FOUR_STREAMS;
     };
   }
 
   /**
-   * As {@link #ofInt8}. A sum of floats is one chain of multiply-adds, each waiting for the one
-   * before: with one strip a row would wait for arithmetic.
+   * As {@link #ofInt8}, for floats. A sum of floats is one chain of multiply-adds, each waiting for
+   * the one before: with one strip a row would wait for arithmetic.
    *
    * @param features of the processor
    * @param rows of the product

@@ -2,6 +2,8 @@ package io.moka.kernels.cpu.x86;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.moka.weights.TileLayout;
+import io.moka.weights.WeightFormat;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -12,13 +14,20 @@ class ReadPatternTest {
     return new CpuFeatures(Set.of(), family, 0x61);
   }
 
+  private static TileLayout layout(WeightFormat format) {
+    return format.tiles().orElseThrow();
+  }
+
   /** Families of Intel and of Zen 2. */
   @ParameterizedTest
   @ValueSource(ints = {0x06, 0x17})
   void readsFourPrefetchedStreamsOnMostProcessors(int family) {
     for (int rows = 1; rows <= GroupCode.MAX_ROWS; rows++) {
       ReadPattern four = ReadPattern.FOUR_STREAMS;
-      assertThat(ReadPattern.ofInt8(processor(family), rows)).isEqualTo(four);
+      assertThat(ReadPattern.ofInt8(processor(family), layout(WeightFormat.Q8_0), rows))
+          .isEqualTo(four);
+      assertThat(ReadPattern.ofInt8(processor(family), layout(WeightFormat.Q4_0), rows))
+          .isEqualTo(four);
       assertThat(ReadPattern.ofFloats(processor(family), rows)).isEqualTo(four);
     }
   }
@@ -27,7 +36,7 @@ class ReadPatternTest {
   void leavesFewRowsToTheOwnPrefetchOfZen4() {
     CpuFeatures zen4 = processor(0x19);
     for (int rows = 1; rows <= GroupCode.MAX_ROWS; rows++) {
-      ReadPattern bytes = ReadPattern.ofInt8(zen4, rows);
+      ReadPattern bytes = ReadPattern.ofInt8(zen4, layout(WeightFormat.Q8_0), rows);
       ReadPattern floats = ReadPattern.ofFloats(zen4, rows);
       assertThat(bytes.strips()).isEqualTo(1);
       assertThat(floats.strips()).isEqualTo(4);
@@ -37,10 +46,24 @@ class ReadPatternTest {
   }
 
   @Test
-  void fetchesOneStreamFarAheadOnZen5() {
+  void fetchesOneStreamOfCodesFarAheadOnZen5() {
     CpuFeatures zen5 = processor(0x1A);
     for (int rows = 1; rows <= GroupCode.MAX_ROWS; rows++) {
-      assertThat(ReadPattern.ofInt8(zen5, rows)).isEqualTo(new ReadPattern(1, 8192));
+      for (WeightFormat format : WeightFormat.values()) {
+        if (format.tiles().isPresent() && format != WeightFormat.Q8_0) {
+          ReadPattern pattern = ReadPattern.ofInt8(zen5, layout(format), rows);
+          assertThat(pattern).as("%s", format).isEqualTo(new ReadPattern(1, 8192));
+        }
+      }
+    }
+  }
+
+  @Test
+  void fetchesFourStreamsOfBytesOrFloatsOnZen5() {
+    CpuFeatures zen5 = processor(0x1A);
+    for (int rows = 1; rows <= GroupCode.MAX_ROWS; rows++) {
+      ReadPattern bytes = ReadPattern.ofInt8(zen5, layout(WeightFormat.Q8_0), rows);
+      assertThat(bytes).isEqualTo(ReadPattern.FOUR_STREAMS);
       assertThat(ReadPattern.ofFloats(zen5, rows)).isEqualTo(ReadPattern.FOUR_STREAMS);
     }
   }
