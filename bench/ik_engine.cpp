@@ -38,7 +38,7 @@ class Engine {
         if (model_) llama_free_model(model_);
         auto params = llama_model_default_params();
         params.repack_tensors = repacked;
-        params.use_mmap = !repacked;
+        params.use_mmap = false;  // pages of a mapped file are small
         model_ = llama_model_load_from_file(file.c_str(), params);
         if (!model_) throw std::runtime_error("cannot load " + file);
         threads_ = threads;

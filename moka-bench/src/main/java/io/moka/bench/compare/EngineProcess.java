@@ -14,9 +14,10 @@ import java.util.Optional;
 /**
  * A running engine: commands go to its standard input, its answers come back a line each.
  *
- * <p>The C library is told to ask for huge pages wherever it maps memory. Moka asks for its own;
- * the peers leave that to the system, most of which grant none unasked, and lose up to two thirds
- * of their speed in a virtual machine, where each small page costs a walk through two tables.
+ * <p>The C library is told to ask for huge pages for what malloc maps (glibc from 2.35 on; others
+ * ignore it). Moka asks for its own. The peers do not, many systems grant none unasked, and in a
+ * virtual machine, where a miss of a small page is a walk through two tables, they then lose up to
+ * two thirds of their speed.
  */
 final class EngineProcess implements AutoCloseable {
   private static final String TUNABLES = "GLIBC_TUNABLES";
@@ -46,8 +47,8 @@ final class EngineProcess implements AutoCloseable {
     answers = process.inputReader(StandardCharsets.UTF_8);
   }
 
-  /** What the caller has set stays, of huge pages, too. */
-  private static String joinTunables(String set, String added) {
+  /** What the caller has set stays, even about huge pages. */
+  static String joinTunables(String set, String added) {
     if (set.contains(HUGE_PAGES)) {
       return set;
     }

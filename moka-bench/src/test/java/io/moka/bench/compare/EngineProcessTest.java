@@ -10,6 +10,16 @@ import org.junit.jupiter.api.condition.OS;
 
 class EngineProcessTest {
   @Test
+  void leavesTunablesOfTheCaller() {
+    String added = "glibc.malloc.hugetlb=1";
+    assertThat(EngineProcess.joinTunables("", added)).isEqualTo(added);
+    assertThat(EngineProcess.joinTunables("glibc.malloc.check=1", added))
+        .isEqualTo("glibc.malloc.check=1:" + added);
+    assertThat(EngineProcess.joinTunables("glibc.malloc.hugetlb=0", added))
+        .isEqualTo("glibc.malloc.hugetlb=0");
+  }
+
+  @Test
   @EnabledOnOs(OS.LINUX)
   void asksTheCLibraryForHugePages() {
     String script = "read line; echo \"ok $GLIBC_TUNABLES\"";

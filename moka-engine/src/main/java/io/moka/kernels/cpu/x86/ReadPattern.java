@@ -28,10 +28,10 @@ record ReadPattern(int strips, int aheadBytes) {
    * What suits a processor. A Zen 4 follows one ascending stream a core at 33 GB/s and four at 16,
    * and is slowed by prefetches that it had already sent itself (one row of Q4_0, one thread: 17
    * GB/s by four prefetched streams, 26 by one that is not). Where arithmetic takes longer than
-   * reading, prefetching pays (eight rows: 495 against 566 GFLOP/s). A Zen 5 takes one stream, too,
-   * but fetched far ahead, of codes that it unpacks (one row of Q4_0, one thread, of 39 GB/s: 31 by
-   * four streams, 35 by one, 37 by one 8 KiB ahead), and four of whole bytes, for which it waits
-   * otherwise (16 sequences of Q8_0, two threads: 157 tokens/s by one, 203 by four).
+   * reading, prefetching pays (eight rows: 495 against 566 GFLOP/s). A Zen 5 reads packed codes
+   * fastest in one stream, too, but fetched far ahead (one row of Q4_0, one thread, of 39 GB/s: 31
+   * by four streams, 35 by one, 37 by one 8 KiB ahead), and whole bytes in four (16 sequences of
+   * Q8_0, two threads: 157 tokens/s by one, 203 by four).
    *
    * @param features of the processor
    * @param layout of the weights
