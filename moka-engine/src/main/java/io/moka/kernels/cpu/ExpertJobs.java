@@ -39,20 +39,11 @@ final class ExpertJobs implements AutoCloseable {
   private final ReusedRows hiddenRows = new ReusedRows();
   private final ReusedRows resultRows = new ReusedRows();
 
-  /** The rows that gate and up, or a grouped product, read, in tiles by expert. */
-  private final ReusedMemory inputTiles = new ReusedMemory();
+  /** What gate and up, or a grouped product, read. */
+  private final ExpertInput input;
 
-  /** Whether all experts read the first of these tiles, because the step has one row. */
-  private boolean oneInput;
-
-  /** What down reads, in tiles by expert. */
-  private final ReusedMemory hiddenTiles = new ReusedMemory();
-
-  /** act(gate x) * up x of every choice: [T k, F]. */
-  private Rows hidden;
-
-  /** What the expert of every choice computes: [T k, D]. */
-  private Rows results;
+  /** What down reads: act(gate x) * up x of every choice, [T k, F]. */
+  private final ExpertInput hidden;
 
   /** Where gate and up are joined in each step, where they lie apart. */
   private JoinedMatrix[] buffers = new JoinedMatrix[0];
@@ -64,31 +55,28 @@ final class ExpertJobs implements AutoCloseable {
     this.combine = combine;
     this.scratch = scratch;
     this.arena = arena;
+    input = new ExpertInput(products, lists);
+    hidden = new ExpertInput(products, lists);
   }
 
   void moe(
       Rows x, RouterResult routing, ExpertWeights experts, int rows, boolean accumulate, Rows out) {
     lists.fill(routing, rows, experts.experts());
-    results = resultRows.get(lists.size(), experts.hidden());
-    gateUp.x = x;
     gateUp.experts = experts;
-    WeightFormat format = gateUpFormat(experts.gateUp());
-    gateUp.inTiles = products.usesTiles(format);
-    if (gateUp.inTiles) {
-      quantise(x, false, format, rows);
-    }
-    gateUp.downFormat = experts.down().getFirst().format();
-    gateUp.intoTiles = products.usesTiles(gateUp.downFormat);
-    if (gateUp.intoTiles) {
-      hiddenTiles.reserve(lists.size() * products.tileRowBytes(gateUp.downFormat, experts.width()));
+    prepare(x, false, gateUpFormat(experts.gateUp()), rows);
+    List<PackedMatrix> down = experts.down();
+    gateUp.downFormat = down.getFirst().format();
+    if (products.usesTiles(gateUp.downFormat)) {
+      hidden.useTiles(products.tileRowBytes(gateUp.downFormat, experts.width()), false);
     } else {
-      hidden = hiddenRows.get(lists.size(), experts.width());
+      hidden.useFloats(hiddenRows.get(lists.size(), experts.width()), true);
     }
     switch (experts.gateUp()) {
       case Joined joined -> runGateUp(joined.matrices(), 0, lists.activeCount());
       case Apart apart -> joinInSteps(apart);
     }
-    runGrouped(hidden, true, gateUp.intoTiles, hiddenTiles, experts.down(), results);
+    Rows results = resultRows.get(lists.size(), experts.hidden());
+    runGrouped(hidden, down, results);
     combine.run(results, routing, rows, accumulate, out);
   }
 
@@ -99,14 +87,18 @@ final class ExpertJobs implements AutoCloseable {
     };
   }
 
-  /** Rounds the row of every choice into the tiles of its expert. */
-  private void quantise(Rows x, boolean perChoice, WeightFormat format, int rows) {
-    oneInput = rows == 1 && !perChoice;
-    inputTiles.reserve(lists.size() * products.tileRowBytes(format, x.columns()));
+  /** Brings the row of every choice into the form that products with a format take. */
+  private void prepare(Rows x, boolean perChoice, WeightFormat format, int rows) {
+    if (!products.usesTiles(format)) {
+      input.useFloats(x, perChoice);
+      return;
+    }
+    boolean oneRow = rows == 1 && !perChoice;
+    quantise.tiles = input.useTiles(products.tileRowBytes(format, x.columns()), oneRow);
     quantise.x = x;
     quantise.perChoice = perChoice;
     quantise.format = format;
-    pool.run(oneInput ? 1 : lists.size(), quantise);
+    pool.run(oneRow ? 1 : lists.size(), quantise);
   }
 
   private void joinInSteps(Apart apart) {
@@ -138,26 +130,13 @@ final class ExpertJobs implements AutoCloseable {
       int rows,
       Rows out) {
     lists.fill(routing, rows, weights.size());
-    WeightFormat format = weights.getFirst().format();
-    boolean inTiles = products.usesTiles(format);
-    if (inTiles) {
-      quantise(x, perChoice, format, rows);
-    }
-    runGrouped(x, perChoice, inTiles, inputTiles, weights, out);
+    prepare(x, perChoice, weights.getFirst().format(), rows);
+    runGrouped(input, weights, out);
   }
 
   /** Multiplies the rows of each active expert with its matrix; one result for each choice. */
-  private void runGrouped(
-      Rows x,
-      boolean perChoice,
-      boolean inTiles,
-      ReusedMemory tiles,
-      List<PackedMatrix> weights,
-      Rows out) {
-    grouped.x = x;
-    grouped.perChoice = perChoice;
-    grouped.inTiles = inTiles;
-    grouped.tiles = tiles;
+  private void runGrouped(ExpertInput rows, List<PackedMatrix> weights, Rows out) {
+    grouped.input = rows;
     grouped.weights = weights;
     grouped.groups = weights.getFirst().groups();
     grouped.out = out;
@@ -168,8 +147,8 @@ final class ExpertJobs implements AutoCloseable {
   public void close() {
     hiddenRows.close();
     resultRows.close();
-    inputTiles.close();
-    hiddenTiles.close();
+    input.close();
+    hidden.close();
   }
 
   private void reserveBuffers(Apart apart) {
@@ -215,6 +194,7 @@ final class ExpertJobs implements AutoCloseable {
     Rows x;
     boolean perChoice;
     WeightFormat format;
+    MemorySegment tiles;
 
     @Override
     public void run(int slot, int worker) {
@@ -227,7 +207,7 @@ final class ExpertJobs implements AutoCloseable {
           0,
           0,
           x.columns(),
-          inputTiles.segment(),
+          tiles,
           tile * products.tileRowBytes(format, x.columns()),
           slot - tile,
           slot - tile + 1,
@@ -263,11 +243,8 @@ final class ExpertJobs implements AutoCloseable {
 
   /** A piece is one group of one expert: 32 columns of hidden for all of the expert's rows. */
   private final class GateUpJob implements WorkerPool.RunJob {
-    Rows x;
     ExpertWeights experts;
     List<JoinedMatrix> matrices;
-    boolean inTiles;
-    boolean intoTiles;
     WeightFormat downFormat;
     int firstActive;
     int groups;
@@ -287,18 +264,9 @@ final class ExpertJobs implements AutoCloseable {
       Scratch own = scratch[worker];
       for (int slot = lists.start(active); slot < lists.end(active); ) {
         int rows = Math.min(lists.end(active) - slot, GroupProducts.MAX_ROWS);
-        if (inTiles) {
-          int first = oneInput ? 0 : slot;
-          long at = first * products.tileRowBytes(packed.format(), packed.columns());
-          products.multiplyTiles(packed, group, count, inputTiles.segment(), at, rows, own);
-        } else {
-          for (int i = 0; i < rows; i++) {
-            own.rows()[i] = x.offsetBytes(lists.row(slot + i));
-          }
-          products.multiplyRows(packed, group, count, x.data(), rows, own);
-        }
+        input.multiply(packed, group, count, slot, rows, own);
         products.gate(experts.activation(), rows * count, own);
-        if (intoTiles) {
+        if (hidden.inTiles()) {
           round(active, slot, rows, group, count, own);
         } else {
           keep(slot, rows, group, count, own);
@@ -323,8 +291,8 @@ final class ExpertJobs implements AutoCloseable {
       long column = yieldBytes(group);
       int width = width(group, count);
       for (int row = 0; row < rows; row++) {
-        long to = hidden.offsetBytes(lists.choice(slot + row)) + column;
-        RowMath.copy(own.sums(), row * yieldBytes(count), hidden.data(), to, width);
+        long to = hidden.offsetBytes(slot + row) + column;
+        RowMath.copy(own.sums(), row * yieldBytes(count), hidden.floats().data(), to, width);
       }
     }
 
@@ -340,7 +308,7 @@ final class ExpertJobs implements AutoCloseable {
             yieldBytes(count),
             group * JoinedMatrix.HALF_ROWS,
             width(group, count),
-            hiddenTiles.segment(),
+            hidden.tiles(),
             first * products.tileRowBytes(downFormat, experts.width()),
             0,
             next - first,
@@ -354,10 +322,7 @@ final class ExpertJobs implements AutoCloseable {
 
   /** A piece is one group of one expert. */
   private final class GroupedJob implements WorkerPool.RunJob {
-    Rows x;
-    boolean perChoice;
-    boolean inTiles;
-    ReusedMemory tiles;
+    ExpertInput input;
     List<PackedMatrix> weights;
     int groups;
     Rows out;
@@ -378,16 +343,7 @@ final class ExpertJobs implements AutoCloseable {
       Scratch own = scratch[worker];
       for (int slot = lists.start(active); slot < lists.end(active); ) {
         int rows = Math.min(lists.end(active) - slot, GroupProducts.MAX_ROWS);
-        if (inTiles) {
-          int first = tiles == inputTiles && oneInput ? 0 : slot;
-          long at = first * products.tileRowBytes(matrix.format(), matrix.columns());
-          products.multiplyTiles(matrix, group, count, tiles.segment(), at, rows, own);
-        } else {
-          for (int i = 0; i < rows; i++) {
-            own.rows()[i] = x.offsetBytes(perChoice ? lists.choice(slot + i) : lists.row(slot + i));
-          }
-          products.multiplyRows(matrix, group, count, x.data(), rows, own);
-        }
+        input.multiply(matrix, group, count, slot, rows, own);
         for (int i = 0; i < rows; i++) {
           long to = out.offsetBytes(lists.choice(slot + i)) + column * (long) Float.BYTES;
           RowMath.copy(own.sums(), i * sumBytes, out.data(), to, width);
