@@ -38,9 +38,11 @@ public final class WarmUp implements AutoCloseable {
   private static final int POSITIONS = Kernels.SPAN_TOKENS + 64;
 
   /** Every so many steps one has several rows, as prompts do. */
-  private static final int PROMPT_EVERY = 4;
+  private static final int PROMPT_EVERY = 16;
 
-  private static final int PROMPT_ROWS = 4;
+  /** More than those that have products of their own. */
+  private static final int PROMPT_ROWS = 20;
+
   private static final int VOCABULARY = 256;
   private static final int WIDTH = 256;
   private static final int MOST_HEADS = 8;

@@ -135,27 +135,24 @@ interface ExpertContract extends KernelsUnderTest {
     }
   }
 
+  default void checkInOrder(Arena arena, Layer layer) {
+    int hidden = layer.experts().hidden();
+    Rows before = TestRows.random(arena, layer.rows(), hidden, layer.dice());
+    for (boolean accumulate : new boolean[] {false, true}) {
+      Rows expected = TestRows.guarded(arena, layer.rows(), hidden);
+      for (int row = 0; row < layer.rows(); row++) {
+        layer.oracle().inOrder(this, row, accumulate, before, expected);
+      }
+      withEach(kernels ->
+          assertSameBits(
+              layer.run(kernels, arena, accumulate, before), expected, layer.rows(), layer.dice()));
+    }
+  }
+
   @Test
   default void addsExpertsInTheOneOrderOfSummation() {
     assumeTrue(sumsInOrder(), "these kernels do not promise an order of summation");
-    overLayers(
-        "moe in order",
-        (arena, layer) -> {
-          int hidden = layer.experts().hidden();
-          Rows before = TestRows.random(arena, layer.rows(), hidden, layer.dice());
-          for (boolean accumulate : new boolean[] {false, true}) {
-            Rows expected = TestRows.guarded(arena, layer.rows(), hidden);
-            for (int row = 0; row < layer.rows(); row++) {
-              layer.oracle().inOrder(this, row, accumulate, before, expected);
-            }
-            withEach(kernels ->
-                assertSameBits(
-                    layer.run(kernels, arena, accumulate, before),
-                    expected,
-                    layer.rows(),
-                    layer.dice()));
-          }
-        });
+    overLayers("moe in order", this::checkInOrder);
   }
 
   @Test

@@ -2,6 +2,7 @@ package io.moka.kernels.cpu;
 
 import io.moka.kernels.Rows;
 import io.moka.weights.PackedMatrix;
+import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
 
 /** out = x W^T + bias; a piece is one group of 64 outputs for a block of up to 128 rows. */
@@ -43,39 +44,41 @@ final class MatmulJob implements WorkerPool.RunJob, AutoCloseable {
     inTiles = products.usesTiles(weights.format());
     if (inTiles) {
       tiles.reserve(rows * products.tileRowBytes(weights.format(), weights.columns()));
-      quantise.blockTiles = Math.ceilDiv(blockRows(0), tileRows(0));
-      pool.run(Math.ceilDiv(rows, BLOCK_ROWS) * quantise.blockTiles, quantise);
+      pool.run(Math.ceilDiv(rows, QuantiseJob.ROWS), quantise);
     }
     pool.runByRows(Math.ceilDiv(rows, BLOCK_ROWS), weights.groups(), this);
   }
 
-  /** A piece is one tile of rows; the last block may have fewer. */
+  /** A piece is some rows; they may lie in several tiles, and a tile may have more. */
   private final class QuantiseJob implements WorkerPool.Job {
-    int blockTiles;
+    /** Few enough to keep all threads busy with a prompt, enough to be worth a call. */
+    static final int ROWS = 8;
 
     @Override
     public void run(int piece, int worker) {
-      int block = piece / blockTiles * BLOCK_ROWS;
-      int first = block + piece % blockTiles * tileRows(block);
-      if (first >= block + blockRows(block)) {
-        return;
+      WeightFormat format = weights.format();
+      int columns = weights.columns();
+      int end = Math.min(rows, (piece + 1) * ROWS);
+      for (int first = piece * ROWS; first < end; ) {
+        int tile = products.tileStart(format, first, rows);
+        int tileEnd = products.tileEnd(format, tile, rows);
+        int next = Math.min(end, tileEnd);
+        products.quantise(
+            format,
+            x.data(),
+            x.offsetBytes(first),
+            x.strideBytes(),
+            0,
+            columns,
+            tiles.segment(),
+            tile * products.tileRowBytes(format, columns),
+            first - tile,
+            next - tile,
+            tileEnd - tile,
+            columns,
+            scratch[worker]);
+        first = next;
       }
-      int count = products.tileEnd(weights.format(), first, rows) - first;
-      long at = first * products.tileRowBytes(weights.format(), weights.columns());
-      products.quantise(
-          weights.format(),
-          x.data(),
-          x.offsetBytes(first),
-          x.strideBytes(),
-          0,
-          weights.columns(),
-          tiles.segment(),
-          at,
-          0,
-          count,
-          count,
-          weights.columns(),
-          scratch[worker]);
     }
   }
 
@@ -86,11 +89,6 @@ final class MatmulJob implements WorkerPool.RunJob, AutoCloseable {
 
   private int blockRows(int firstRow) {
     return Math.min(rows - firstRow, BLOCK_ROWS);
-  }
-
-  /** Rows of a full tile of a block. */
-  private int tileRows(int firstRow) {
-    return products.tileRows(weights.format(), blockRows(firstRow));
   }
 
   @Override

@@ -29,7 +29,7 @@ import io.moka.weights.PackedMatrix;
  * neither on the number of rows nor on those of strips and groups.
  */
 abstract class GroupCode {
-  /** Rows that one call takes at most. */
+  /** Rows up to which there is a function for each number. */
   static final int MAX_ROWS = 16;
 
   static final int STRIPS = PackedMatrix.GROUP_STRIPS;

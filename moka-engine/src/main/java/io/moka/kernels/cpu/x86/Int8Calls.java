@@ -27,6 +27,11 @@ final class Int8Calls {
       Linker.nativeLinker()
           .downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD, WORD, WORD, WORD));
 
+  private static final MethodHandle ANY_ROWS =
+      Linker.nativeLinker()
+          .downcallHandle(
+              FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD, WORD, WORD, WORD, WORD, WORD));
+
   private Int8Calls() {}
 
   /**
@@ -56,8 +61,9 @@ final class Int8Calls {
       int row,
       int end,
       int rows) {
-    if (rows < 1 || rows > GroupCode.MAX_ROWS) {
-      throw new IllegalArgumentException(rows + " rows; a panel has 1 to 16");
+    if (rows < 1 || rows > functions.mostRows()) {
+      throw new IllegalArgumentException(
+          "%d rows; a panel has 1 to %d".formatted(rows, functions.mostRows()));
     }
     if (firstBlock < 0 || blocks < 1 || row >= end) {
       throw new IllegalArgumentException(
@@ -81,8 +87,8 @@ final class Int8Calls {
   }
 
   /**
-   * Multiplies up to 16 quantised rows with groups of 64 rows of weights that follow each other: a
-   * call costs as much as reading some kilobytes, during which memory waits.
+   * Multiplies quantised rows with groups of 64 rows of weights that follow each other: a call
+   * costs as much as reading some kilobytes, during which memory waits.
    *
    * @param functions of the layout of the weights
    * @param weights packed weights
@@ -93,7 +99,7 @@ final class Int8Calls {
    *     mapped
    * @param panel memory of the panel of the rows
    * @param at where the panel begins, in bytes
-   * @param rows rows of the panel, from 1 to 16
+   * @param rows rows of the panel, from 1 to {@link Int8Functions#mostRows}
    * @param out takes 64 sums of each group for each row, row after row
    * @param to where the sums begin, in bytes
    */
@@ -115,7 +121,7 @@ final class Int8Calls {
       throw new IllegalArgumentException(
           columns + " columns are not whole blocks of " + blockColumns);
     }
-    CallChecks.checkCounts(rows, GroupCode.MAX_ROWS, groups);
+    CallChecks.checkCounts(rows, functions.mostRows(), groups);
     long stripBytes = layout.stripBytes(columns);
     long blocks = columns / blockColumns;
     long groupBytes = PackedMatrix.GROUP_STRIPS * stripBytes;
@@ -123,10 +129,27 @@ final class Int8Calls {
     long records = CallChecks.address(panel, at, functions.rec().panelBytes(columns, rows));
     long sums =
         CallChecks.address(CallChecks.writable(out), to, groups * rows * GroupProducts.SUM_BYTES);
-    // relative to the last group; from each before it the same distance leads to its neighbour
-    long last = strips + (groups - 1) * groupBytes;
-    long ahead = next - last + (functions.blocksAhead()[rows - 1] - blocks) * layout.blockBytes();
     try {
+      if (rows > GroupCode.MAX_ROWS) {
+        // it needs no address of what is next: a pass is followed by the strips behind it
+        long noNext = 0;
+        int atOnce = Int8ManyRowsCode.ROWS_AT_ONCE;
+        ANY_ROWS.invokeExact(
+            functions.anyRows().orElseThrow(),
+            strips,
+            stripBytes,
+            records,
+            noNext,
+            blocks,
+            sums,
+            (long) groups,
+            (long) (rows / atOnce),
+            (long) (rows % atOnce));
+        return;
+      }
+      // relative to the last group; from each before it the same distance leads to its neighbour
+      long last = strips + (groups - 1) * groupBytes;
+      long ahead = next - last + (functions.blocksAhead()[rows - 1] - blocks) * layout.blockBytes();
       PRODUCT.invokeExact(
           functions.product(rows), strips, stripBytes, records, ahead, blocks, sums, (long) groups);
     } catch (Throwable e) {

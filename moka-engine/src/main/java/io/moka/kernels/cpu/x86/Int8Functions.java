@@ -1,11 +1,14 @@
 package io.moka.kernels.cpu.x86;
 
+import io.moka.kernels.cpu.GroupProducts;
 import io.moka.weights.TileLayout;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
- * The functions for quantised weights of one layout: products with 1 to 16 rows, and the
- * quantisation of rows. Owns their code; closed when no call is under way.
+ * The functions for quantised weights of one layout: products with 1 to 16 rows, one for any larger
+ * number where there is AVX-512, and the quantisation of rows. Owns their code; closed when no call
+ * is under way.
  *
  * @param layout of the weights
  * @param rec how rows lie in panels
@@ -13,7 +16,8 @@ import java.lang.foreign.MemorySegment;
  *     prefetched
  * @param memory holds the code
  * @param quantise from floats into a panel
- * @param products for each number of rows
+ * @param products for each number of rows from 1 to 16
+ * @param anyRows for more rows, up to {@link GroupProducts#MAX_ROWS}
  */
 record Int8Functions(
     TileLayout layout,
@@ -21,7 +25,8 @@ record Int8Functions(
     int[] blocksAhead,
     CodeMemory memory,
     MemorySegment quantise,
-    MemorySegment[] products)
+    MemorySegment[] products,
+    Optional<MemorySegment> anyRows)
     implements AutoCloseable {
   /** Writes and loads the functions for a layout, if this processor can run them. */
   static Availability<Int8Functions> load(TileLayout layout, CpuFeatures features) {
@@ -34,7 +39,7 @@ record Int8Functions(
     Assembler assembler = new Assembler();
     QuantiseCode.emit(assembler, rec, wide ? 512 : 256);
     int[] products = new int[GroupCode.MAX_ROWS];
-    int[] blocksAhead = new int[GroupCode.MAX_ROWS];
+    int[] blocksAhead = new int[products.length];
     for (int rows = 1; rows <= products.length; rows++) {
       assembler.align(64);
       products[rows - 1] = assembler.size();
@@ -47,13 +52,29 @@ record Int8Functions(
         Int8Avx2Code.emit(assembler, layout, rows, pattern, vnni);
       }
     }
+    assembler.align(64);
+    int anyRows = assembler.size();
+    if (wide) {
+      Int8ManyRowsCode.emit(assembler, layout);
+    }
     return switch (CodeMemory.load(assembler.toBytes())) {
       case CodeMemory.Refused refused -> new Availability.Unavailable<>(refused.reason());
       case CodeMemory.Loaded(CodeMemory memory) ->
           new Availability.Ready<>(
               new Int8Functions(
-                  layout, rec, blocksAhead, memory, memory.entry(0), memory.entries(products)));
+                  layout,
+                  rec,
+                  blocksAhead,
+                  memory,
+                  memory.entry(0),
+                  memory.entries(products),
+                  wide ? Optional.of(memory.entry(anyRows)) : Optional.empty()));
     };
+  }
+
+  /** Rows that one call takes at most. */
+  int mostRows() {
+    return anyRows.isPresent() ? GroupProducts.MAX_ROWS : products.length;
   }
 
   /** The product with a number of rows from 1 to 16. */

@@ -22,9 +22,15 @@ record Int8Products(Int8Functions few, Optional<AmxInt8Functions> many) implemen
     return few.rec().panelBytes(columns, 1);
   }
 
+  /** All rows of a block, where products take so many. */
+  @Override
+  public int tileRows(int rows) {
+    return many.isPresent() ? GroupCode.MAX_ROWS : few.mostRows();
+  }
+
   @Override
   public int groupsAtOnce(int rows) {
-    return inTiles(rows) ? 1 : TileProducts.groupsAtOnce(rows, GroupCode.MAX_ROWS);
+    return inTiles(rows) ? 1 : TileProducts.groupsAtOnce(rows, tileRows(rows));
   }
 
   private boolean inTiles(int rows) {
@@ -73,7 +79,8 @@ record Int8Products(Int8Functions few, Optional<AmxInt8Functions> many) implemen
           own, weights.data(), first, columns, next, tiles, at, count, sums, 0, chunk);
       return;
     }
-    for (int row = 0; row < count; row += GroupCode.MAX_ROWS) {
+    int tileRows = tileRows(count);
+    for (int row = 0; row < count; row += tileRows) {
       Int8Calls.product(
           few,
           weights.data(),
@@ -83,7 +90,7 @@ record Int8Products(Int8Functions few, Optional<AmxInt8Functions> many) implemen
           next,
           tiles,
           at + row * rowBytes(columns),
-          Math.min(GroupCode.MAX_ROWS, count - row),
+          Math.min(tileRows, count - row),
           sums,
           row * groups * GroupProducts.SUM_BYTES);
     }

@@ -52,7 +52,7 @@ abstract class Int8TileCode extends GroupCode {
     this.temporary = temporary;
   }
 
-  /** The tile of a strip: adds to its sums. */
+  /** The tile of a strip: adds to its sums, or leaves that to {@link #tiles}. */
   abstract void tile(int strip, Mem tile);
 
   @Override

@@ -24,6 +24,9 @@ record ReadPattern(int strips, int aheadBytes) {
   /** Where nothing better is known: four streams fill the channels of most memories. */
   static final ReadPattern FOUR_STREAMS = new ReadPattern(4, AHEAD_BYTES);
 
+  /** Where arithmetic takes longer than reading, the distance matters little. */
+  static final ReadPattern TWO_STREAMS = new ReadPattern(2, AHEAD_BYTES);
+
   /**
    * What suits a processor. A Zen 4 follows one ascending stream a core at 33 GB/s and four at 16,
    * and is slowed by prefetches that it had already sent itself (one row of Q4_0, one thread: 17

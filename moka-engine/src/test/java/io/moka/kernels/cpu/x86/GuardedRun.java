@@ -9,6 +9,7 @@ import io.moka.weights.TileLayout;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.stream.IntStream;
 
 /** Runs every kernel between forbidden pages; the process of {@link GuardPagesTest}. */
 final class GuardedRun {
@@ -19,6 +20,11 @@ final class GuardedRun {
   private static final int[] COLUMNS = {1, 2, 3, 37, 200, 513};
   private static final int[] HEAD_DIMS = {2, 14, 16, 34, 48, 80};
   private static final int SPAN_BLOCKS = 4;
+
+  /** Each that has a function of its own, and each rest of the loop over many. */
+  private static final int[] INT8_ROWS =
+      IntStream.concat(IntStream.rangeClosed(1, 20), IntStream.of(GroupProducts.MAX_ROWS))
+          .toArray();
 
   /** Two full panels and a last one. */
   private static final int TILE_ROWS = 37;
@@ -115,8 +121,11 @@ final class GuardedRun {
     try (Int8Functions functions =
         ((Availability.Ready<Int8Functions>) Int8Functions.load(layout, features)).value()) {
       for (int blocks : BLOCKS) {
-        for (int rows = 1; rows <= GroupCode.MAX_ROWS; rows++) {
+        for (int rows : INT8_ROWS) {
           for (int groups : GROUPS) {
+            if (rows > functions.mostRows() || groups * rows > GroupProducts.MAX_ROWS) {
+              continue;
+            }
             quantised(functions, blocks * format.blockElements(), rows, groups, atEnd);
             calls++;
           }
