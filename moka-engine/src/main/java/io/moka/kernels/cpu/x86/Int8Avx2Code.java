@@ -4,16 +4,13 @@ import io.moka.kernels.cpu.x86.Assembler.Alu;
 import io.moka.kernels.cpu.x86.Assembler.Condition;
 import io.moka.kernels.cpu.x86.Assembler.Label;
 import io.moka.weights.TileLayout;
-import java.util.function.IntConsumer;
 
 /**
  * The product of {@link Int8TileCode} in AVX2: a register is half a strip, 8 rows of weights.
  *
  * <p>With 16 registers the codes of a tile stay in eight of them for all rows, and the sums lie in
- * the frame, 4 KiB at most: where the caller wants them rows are apart by the sums of all groups,
- * and a power of two of these would bring them all to the same few places of the cache. Strips are
- * taken in a loop, and in it rows four at a time in another, so that the code fits the caches of
- * decoded instructions.
+ * the frame ({@link FrameSums}), 4 KiB at most. Strips are taken in a loop, and in it rows four at
+ * a time in another, so that the code fits the caches of decoded instructions.
  */
 final class Int8Avx2Code extends Int8TileCode {
   /** How integer dot products of four bytes come to be. */
@@ -86,6 +83,7 @@ final class Int8Avx2Code extends Int8TileCode {
   private final Vec[] codes = Vec.range(0, CodePlanes.QUADS, 256);
   private final Vec[] dots = Vec.range(8, ROWS_AT_ONCE, 256);
   private final CodePlanes planes;
+  private final FrameSums frameSums;
 
   private Int8Avx2Code(
       Assembler assembler, TileLayout layout, int rows, ReadPattern pattern, Dots way) {
@@ -96,6 +94,8 @@ final class Int8Avx2Code extends Int8TileCode {
     this.rowBytes = strips * VECTOR_BYTES;
     this.way = way;
     this.planes = new CodePlanes(assembler, layout, way == Dots.SIGNS, SPARE, dots);
+    this.frameSums =
+        new FrameSums(assembler, SUM, LEFT, () -> assembler.move32(LEFT, rows), rowBytes, TERM);
   }
 
   /** Writes the function for a number of rows. */
@@ -117,35 +117,13 @@ final class Int8Avx2Code extends Int8TileCode {
   @Override
   void clearSums() {
     assembler.address(SUMS_OF_STRIP, moreRoom());
-    assembler.emit(Op.VPXORD, TERM, TERM, TERM);
-    forEachRow(at -> assembler.emit(Op.VMOVUPS_STORE, Mem.at(SUM, at), TERM), () -> {});
+    frameSums.clear();
   }
 
   @Override
   void storeSums() {
-    Gp to = TEMPORARY;
-    Gp stride = AHEAD;
-    loadOut(to, stride);
-    forEachRow(
-        at -> {
-          assembler.emit(Op.VMOVUPS, TERM, Mem.at(SUM, at));
-          assembler.emit(Op.VMOVUPS_STORE, Mem.at(to, at), TERM);
-        },
-        () -> assembler.alu(Alu.ADD, to, stride));
-  }
-
-  /** A loop over the rows: something for each part of a row's sums, which SUM points to. */
-  private void forEachRow(IntConsumer part, Runnable nextRow) {
-    assembler.address(SUM, moreRoom());
-    assembler.move32(LEFT, rows);
-    Label next = assembler.here();
-    for (int at = 0; at < rowBytes; at += PART_BYTES) {
-      part.accept(at);
-    }
-    nextRow.run();
-    assembler.alu(Alu.ADD, SUM, rowBytes);
-    assembler.alu(Alu.SUB, LEFT, 1);
-    assembler.jump(Condition.NOT_EQUAL, next);
+    loadOut(TEMPORARY, AHEAD);
+    frameSums.store(TEMPORARY, AHEAD);
   }
 
   /** The pointers of the strips take turns in the first's place. */

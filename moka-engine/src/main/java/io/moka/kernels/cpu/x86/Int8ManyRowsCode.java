@@ -6,13 +6,12 @@ import io.moka.kernels.cpu.x86.Assembler.Condition;
 import io.moka.kernels.cpu.x86.Assembler.Label;
 import io.moka.weights.TileLayout;
 import java.util.Arrays;
-import java.util.function.Consumer;
 
 /**
  * The product of {@link Int8TileCode} with any number of rows, in AVX-512 with byte dot products.
  * Two strips are multiplied at once, so that an activation is loaded once for two dot products:
  * with an operand in memory for each, a core is as busy loading as multiplying. The codes of both
- * strips take half of the registers, and the sums lie in the frame.
+ * strips take half of the registers, and the sums lie in the frame ({@link FrameSums}).
  *
  * <pre>
  * void product(weights, stripBytes, panel, next, blocks, out, groups, turns, rest)
@@ -53,6 +52,7 @@ final class Int8ManyRowsCode extends Int8TileCode {
   private final Vec[] scale = Vec.range(28, STRIPS_AT_ONCE, 512);
   private final Vec[] offset = Vec.range(30, STRIPS_AT_ONCE, 512);
   private final CodePlanes planes;
+  private final FrameSums frameSums;
 
   /** Of rows and sums the superclass knows those of a turn: so it takes two strips at once. */
   private Int8ManyRowsCode(Assembler assembler, TileLayout layout) {
@@ -65,6 +65,7 @@ final class Int8ManyRowsCode extends Int8TileCode {
         PANEL_BIAS,
         Vec.zmm(26));
     planes = new CodePlanes(assembler, layout, SPARE, dots);
+    frameSums = new FrameSums(assembler, SUM, LEFT, this::loadRows, ROW_BYTES, inputs[0]);
   }
 
   /** Writes the function. */
@@ -85,39 +86,19 @@ final class Int8ManyRowsCode extends Int8TileCode {
 
   @Override
   void clearSums() {
-    Vec zero = inputs[0];
-    assembler.emit(Op.VPXORD, zero, zero, zero);
-    forEachRow(at -> assembler.emit(Op.VMOVUPS_STORE, at, zero), () -> {});
+    frameSums.clear();
   }
 
   @Override
   void storeSums() {
-    Gp to = TEMPORARY;
-    Gp stride = AHEAD;
-    Vec sum = inputs[0];
-    loadOut(to, stride);
-    forEachRow(
-        at -> {
-          assembler.emit(Op.VMOVUPS, sum, at);
-          assembler.emit(Op.VMOVUPS_STORE, Mem.at(to, at.displacement()), sum);
-        },
-        () -> assembler.alu(Alu.ADD, to, stride));
+    loadOut(TEMPORARY, AHEAD);
+    frameSums.store(TEMPORARY, AHEAD);
   }
 
-  /** A loop over the rows: something for the sums of each strip, and for the row. */
-  private void forEachRow(Consumer<Mem> sums, Runnable row) {
-    assembler.address(SUM, moreRoom());
+  private void loadRows() {
     assembler.move(LEFT, TURNS);
     assembler.shiftLeft(LEFT, Integer.numberOfTrailingZeros(ROWS_AT_ONCE));
     assembler.alu(Alu.ADD, LEFT, REST);
-    Label next = assembler.here();
-    for (int s = 0; s < strips; s++) {
-      sums.accept(Mem.at(SUM, s * VECTOR_BYTES));
-    }
-    row.run();
-    assembler.alu(Alu.ADD, SUM, ROW_BYTES);
-    assembler.alu(Alu.SUB, LEFT, 1);
-    assembler.jump(Condition.NOT_EQUAL, next);
   }
 
   /** Both tiles at once. */
