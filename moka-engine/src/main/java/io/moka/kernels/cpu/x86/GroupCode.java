@@ -6,8 +6,8 @@ import io.moka.kernels.cpu.x86.Assembler.Label;
 import io.moka.weights.PackedMatrix;
 
 /**
- * What the products of 1 to 16 rows with groups of 64 rows of packed weights have in common; a
- * subclass writes one block of it.
+ * What the products of rows with groups of 64 rows of packed weights have in common; a subclass
+ * writes one block of it.
  *
  * <pre>
  * void product(weights, stripBytes, input, next, blocks, out, groups, ...)

@@ -27,7 +27,7 @@ final class Int8Calls {
       Linker.nativeLinker()
           .downcallHandle(FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD, WORD, WORD, WORD));
 
-  private static final MethodHandle ANY_ROWS =
+  private static final MethodHandle MANY_ROWS =
       Linker.nativeLinker()
           .downcallHandle(
               FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD, WORD, WORD, WORD, WORD, WORD));
@@ -134,8 +134,8 @@ final class Int8Calls {
         // it needs no address of what is next: a pass is followed by the strips behind it
         long noNext = 0;
         int atOnce = Int8ManyRowsCode.ROWS_AT_ONCE;
-        ANY_ROWS.invokeExact(
-            functions.anyRows().orElseThrow(),
+        MANY_ROWS.invokeExact(
+            functions.manyRows().orElseThrow(),
             strips,
             stripBytes,
             records,

@@ -17,7 +17,7 @@ import java.util.Optional;
  * @param memory holds the code
  * @param quantise from floats into a panel
  * @param products for each number of rows from 1 to 16
- * @param anyRows for more rows, up to {@link GroupProducts#MAX_ROWS}
+ * @param manyRows for more rows, up to {@link GroupProducts#MAX_ROWS}
  */
 record Int8Functions(
     TileLayout layout,
@@ -26,7 +26,7 @@ record Int8Functions(
     CodeMemory memory,
     MemorySegment quantise,
     MemorySegment[] products,
-    Optional<MemorySegment> anyRows)
+    Optional<MemorySegment> manyRows)
     implements AutoCloseable {
   /** Writes and loads the functions for a layout, if this processor can run them. */
   static Availability<Int8Functions> load(TileLayout layout, CpuFeatures features) {
@@ -53,7 +53,7 @@ record Int8Functions(
       }
     }
     assembler.align(64);
-    int anyRows = assembler.size();
+    int manyRows = assembler.size();
     if (wide) {
       Int8ManyRowsCode.emit(assembler, layout);
     }
@@ -68,13 +68,13 @@ record Int8Functions(
                   memory,
                   memory.entry(0),
                   memory.entries(products),
-                  wide ? Optional.of(memory.entry(anyRows)) : Optional.empty()));
+                  wide ? Optional.of(memory.entry(manyRows)) : Optional.empty()));
     };
   }
 
   /** Rows that one call takes at most. */
   int mostRows() {
-    return anyRows.isPresent() ? GroupProducts.MAX_ROWS : products.length;
+    return manyRows.isPresent() ? GroupProducts.MAX_ROWS : products.length;
   }
 
   /** The product with a number of rows from 1 to 16. */
