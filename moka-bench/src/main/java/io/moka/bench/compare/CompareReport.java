@@ -98,7 +98,12 @@ final class CompareReport {
             ? model.work().stepBytes(model.expertsInUse(work.sequences())) / work.sequences()
             : model.work().prefillFlops(work.prompt()) / work.prompt();
     double achieved = spread.median() * eachToken;
-    Spread limit = roof(comparison, decodes ? Roof::bandwidth : Roof::flops);
+    List<Double> limits = comparison.limits(cell, decodes ? Roof::bandwidth : Roof::flops);
+    List<Double> shares = new ArrayList<>();
+    for (int round = 0; round < rates.size(); round++) {
+      shares.add(rates.get(round) * eachToken / limits.get(round));
+    }
+    double share = Spread.of(shares).median();
     List<Double> ratios = new ArrayList<>();
     if (first.name().equals(Contender.MOKA) && contender != first) {
       List<Double> own = comparison.rates(new Cell(first, work));
@@ -119,7 +124,7 @@ final class CompareReport {
         spread.highest(),
         achieved / GIGA,
         decodes ? "GB/s" : "GFLOP/s",
-        100 * achieved / limit.highest(),
+        100 * share,
         ratio(ratios),
         comparison.disturbance(cell));
     Map<String, String> fields = new TreeMap<>();
@@ -137,7 +142,8 @@ final class CompareReport {
     fields.put("tokens_s", list(rates));
     fields.put("median_tokens_s", number(spread.median()));
     fields.put(decodes ? "achieved_gb_s" : "achieved_gflop_s", number(achieved / GIGA));
-    fields.put("share_of_limit", number(achieved / limit.highest()));
+    fields.put("share_of_limit", number(share));
+    fields.put("shares", list(shares));
     fields.put("moka_ratios", list(ratios));
     fields.put("foreign_cores", number(comparison.disturbance(cell)));
     fields.put("read_gb_s", roofs(comparison, Roof::bandwidth));

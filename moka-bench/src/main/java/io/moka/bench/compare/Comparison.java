@@ -13,6 +13,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import java.util.function.ToDoubleFunction;
 
 /**
  * Runs engines on one file in turn: A B C, A B C, ... so that a change of the machine's mood meets
@@ -38,7 +39,7 @@ final class Comparison implements AutoCloseable {
   private final boolean together;
   private final Map<Contender, EngineProcess> running = new LinkedHashMap<>();
   private final Map<Cell, Tuning> tunings = new HashMap<>();
-  private final Map<Cell, List<Double>> rates = new HashMap<>();
+  private final Map<Cell, List<Turn>> turns = new HashMap<>();
   private final Map<Contender, String> descriptions = new HashMap<>();
   private final Map<Cell, Double> disturbances = new HashMap<>();
   private final List<Roof> roofs = new ArrayList<>();
@@ -64,6 +65,9 @@ final class Comparison implements AutoCloseable {
 
   /** Tokens a second, and the cores that others used meanwhile. */
   private record Sample(double rate, double others) {}
+
+  /** Tokens a second, and how often the limits had been measured before. */
+  private record Turn(double rate, int limits) {}
 
   /**
    * A comparison.
@@ -100,6 +104,7 @@ final class Comparison implements AutoCloseable {
       if (together) {
         for (Workload work : works) {
           contenders.forEach(contender -> measure(new Cell(contender, work)));
+          measureLimits();
         }
       } else {
         for (Contender contender : contenders) {
@@ -110,10 +115,10 @@ final class Comparison implements AutoCloseable {
                 Cell tried = new Cell(contender, work.trial());
                 run(tried, tunings.get(cell), trial(contender, work));
                 measure(cell);
+                measureLimits();
               });
         }
       }
-      measureLimits();
     }
   }
 
@@ -176,7 +181,7 @@ final class Comparison implements AutoCloseable {
 
   private void measure(Cell cell) {
     Sample sample = run(cell, tunings.get(cell), cell.work.steps());
-    rates.computeIfAbsent(cell, key -> new ArrayList<>()).add(sample.rate);
+    turns.computeIfAbsent(cell, key -> new ArrayList<>()).add(new Turn(sample.rate, roofs.size()));
     disturbances.merge(cell, sample.others, Math::max);
   }
 
@@ -257,7 +262,18 @@ final class Comparison implements AutoCloseable {
 
   /** Tokens a second of each round. */
   List<Double> rates(Cell cell) {
-    return rates.getOrDefault(cell, List.of());
+    return turns.getOrDefault(cell, List.of()).stream().map(Turn::rate).toList();
+  }
+
+  /**
+   * A limit as it was in each round: the higher of what was measured before and after, since a
+   * machine that is shared may give half or twice as much minutes later.
+   */
+  List<Double> limits(Cell cell, ToDoubleFunction<Roof> limit) {
+    return turns.getOrDefault(cell, List.of()).stream()
+        .map(turn -> roofs.subList(turn.limits - 1, turn.limits + 1))
+        .map(beside -> beside.stream().mapToDouble(limit).max().orElseThrow())
+        .toList();
   }
 
   /** Cores that processes outside this comparison used, at the worst moment. */
@@ -273,7 +289,7 @@ final class Comparison implements AutoCloseable {
     return descriptions.get(contender);
   }
 
-  /** The limits, before the first round and after each. */
+  /** The limits, before the first round and after each piece of work. */
   List<Roof> roofs() {
     return roofs;
   }
