@@ -19,7 +19,7 @@ final class Chart {
   private static final int TOP = 76;
   private static final int BAR = 13;
   private static final int ROW = 2 * BAR + 14;
-  private static final double MOST = 5.5;
+  private static final double MOST = 6;
   private static final String[] COLOURS = {"#7b4b2a", "#c9a27a"};
   private static final List<String> PEERS = List.of("llama.cpp", "ik_llama.cpp");
 

@@ -95,10 +95,10 @@ final class Comparison implements AutoCloseable {
 
   /** Finds each peer's best tuning, then measures so many rounds. */
   void run(int rounds) {
-    measureLimits();
     for (Contender contender : contenders) {
       tune(contender);
     }
+    measureLimits();
     for (int round = 0; round < rounds; round++) {
       log.accept("round " + (round + 1) + " of " + rounds);
       if (together) {

@@ -16,14 +16,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 class ComparisonTest {
   private static final List<String> JAVA =
@@ -109,16 +108,33 @@ class ComparisonTest {
             "peer, prefill512");
   }
 
-  @ParameterizedTest
-  @ValueSource(longs = {1, Long.MAX_VALUE})
-  void limitsAreThoseBesideEachTurn(long freeBytes) throws IOException {
+  private static Supplier<Roof> bandwidths(double... bandwidths) {
     AtomicInteger probes = new AtomicInteger();
+    return () -> new Roof(0, bandwidths[probes.getAndIncrement()], 1);
+  }
+
+  @Test
+  void limitsAreThoseBesideEachTurn() throws IOException {
     try (Comparison comparison =
-        comparison(freeBytes, () -> new Roof(0, probes.incrementAndGet(), 1), "decode")) {
+        comparison(Long.MAX_VALUE, bandwidths(5, 3, 4, 6, 1), "decode", "prefill512")) {
       comparison.run(2);
-      List<Double> own = comparison.limits(cell(moka, "decode"), Roof::bandwidth);
-      // with memory for one engine at a time, each has its own after its turn
-      assertThat(own).isEqualTo(freeBytes == 1 ? List.of(2.0, 4.0) : List.of(2.0, 3.0));
+      for (Contender contender : List.of(moka, peer)) {
+        assertThat(comparison.limits(cell(contender, "decode"), Roof::bandwidth))
+            .containsExactly(5.0, 6.0);
+        assertThat(comparison.limits(cell(contender, "prefill512"), Roof::bandwidth))
+            .containsExactly(4.0, 6.0);
+      }
+    }
+  }
+
+  @Test
+  void withOneEngineAtATimeEachHasLimitsOfItsOwn() throws IOException {
+    try (Comparison comparison = comparison(1, bandwidths(5, 3, 4, 6, 1), "decode")) {
+      comparison.run(2);
+      assertThat(comparison.limits(cell(moka, "decode"), Roof::bandwidth))
+          .containsExactly(5.0, 6.0);
+      assertThat(comparison.limits(cell(peer, "decode"), Roof::bandwidth))
+          .containsExactly(4.0, 6.0);
     }
   }
 
@@ -146,7 +162,10 @@ class ComparisonTest {
     ByteArrayOutputStream table = new ByteArrayOutputStream();
     ByteArrayOutputStream json = new ByteArrayOutputStream();
     List<Workload> works = List.of(Workload.parse("decode"), Workload.parse("prefill512"));
-    try (Comparison comparison = comparison(Long.MAX_VALUE, "decode", "prefill512")) {
+    Iterator<Double> flops = List.of(150e9, 100e9, 200e9, 100e9, 100e9).iterator();
+    try (Comparison comparison =
+        comparison(
+            Long.MAX_VALUE, () -> new Roof(10e9, 20e9, flops.next()), "decode", "prefill512")) {
       comparison.run(2);
       new CompareReport(
               new PrintStream(table, true, StandardCharsets.UTF_8),
@@ -161,16 +180,18 @@ class ComparisonTest {
     }
     assertThat(table.toString(StandardCharsets.UTF_8))
         .contains("Processor \"X\", family 26, model 2, 2 threads")
-        .contains("reads 20.0 to 20.0 GB/s, computes 200 to 200 GFLOP/s")
+        .contains("reads 20.0 to 20.0 GB/s, computes 100 to 200 GFLOP/s")
         .contains(
             "| prefill512 | moka |  | q4_0 x int8, cache f16 | 256.00 | 256.00 to 256.00 | 26"
                 + " GFLOP/s")
-        .contains("| 13 % |  |  |")
+        // 25.6 of 200 in the first round, of 100 in the second
+        .contains("| 19 % |  |  |")
         .contains("| x 0.25 | 0.25 to 0.25 |");
     assertThat(json.toString(StandardCharsets.UTF_8).lines())
         .hasSize(4)
         .allSatisfy(line -> assertThat(line).contains("\"chip\": \"Processor \\\"X\\\"\""))
-        .anySatisfy(line -> assertThat(line).contains("\"moka_ratios\": [0.2500, 0.2500]"));
+        .anySatisfy(line -> assertThat(line).contains("\"moka_ratios\": [0.2500, 0.2500]"))
+        .anySatisfy(line -> assertThat(line).contains("\"shares\": [0.1280, 0.2560]"));
   }
 
   @Test
