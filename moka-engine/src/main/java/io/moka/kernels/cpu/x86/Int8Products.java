@@ -7,39 +7,40 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
 /**
- * Products of rows of 8 bits with quantised weights. Many rows are multiplied by tiles, where the
- * processor has them: the bits are the same.
+ * Products of rows of 8 bits with quantised weights. Many rows are multiplied by AMX, where the
+ * processor has it: the bits are the same.
  *
- * @param few for any number of rows
- * @param many for many, if there are such
+ * @param functions for any number of rows
+ * @param amx for many, if there are such
  */
-record Int8Products(Int8Functions few, Optional<AmxInt8Functions> many) implements TileProducts {
-  /** From here on decoding a group for tiles pays (measured on a Granite Rapids). */
-  private static final int MANY_ROWS = 12;
+record Int8Products(Int8Functions functions, Optional<AmxInt8Functions> amx)
+    implements TileProducts {
+  /** From here on decoding a group for AMX pays (measured on a Granite Rapids). */
+  private static final int AMX_ROWS = 12;
 
   @Override
   public long rowBytes(int columns) {
-    return few.rec().panelBytes(columns, 1);
+    return functions.rec().panelBytes(columns, 1);
   }
 
   /** All rows of a block, where products take so many. */
   @Override
   public int tileRows(int rows) {
-    return many.isPresent() ? GroupCode.MAX_ROWS : few.mostRows();
+    return amx.isPresent() ? GroupCode.MAX_ROWS : functions.mostRows();
   }
 
   @Override
   public int groupsAtOnce(int rows) {
-    return inTiles(rows) ? 1 : TileProducts.groupsAtOnce(rows, tileRows(rows));
+    return byAmx(rows) ? 1 : TileProducts.groupsAtOnce(rows, tileRows(rows));
   }
 
-  private boolean inTiles(int rows) {
-    return rows >= MANY_ROWS && many.isPresent();
+  private boolean byAmx(int rows) {
+    return rows >= AMX_ROWS && amx.isPresent();
   }
 
   @Override
   public boolean usesAmx() {
-    return many.isPresent();
+    return amx.isPresent();
   }
 
   @Override
@@ -56,7 +57,7 @@ record Int8Products(Int8Functions few, Optional<AmxInt8Functions> many) implemen
       int rows) {
     int firstBlock = firstColumn / ActivationRecord.COLUMNS;
     int blocks = count / ActivationRecord.COLUMNS;
-    Int8Calls.quantise(few, x, from, xStride, firstBlock, blocks, tiles, at, row, end, rows);
+    Int8Calls.quantise(functions, x, from, xStride, firstBlock, blocks, tiles, at, row, end, rows);
   }
 
   @Override
@@ -72,8 +73,8 @@ record Int8Products(Int8Functions few, Optional<AmxInt8Functions> many) implemen
     long next = TileProducts.nextGroup(weights, group, groups);
     MemorySegment sums = scratch.sums();
     long first = group * weights.groupBytes();
-    if (inTiles(count)) {
-      AmxInt8Functions own = many.get();
+    if (byAmx(count)) {
+      AmxInt8Functions own = amx.get();
       MemorySegment chunk = scratch.panel(AmxInt8Calls.chunkBytes(own));
       AmxInt8Calls.product(
           own, weights.data(), first, columns, next, tiles, at, count, sums, 0, chunk);
@@ -82,7 +83,7 @@ record Int8Products(Int8Functions few, Optional<AmxInt8Functions> many) implemen
     int tileRows = tileRows(count);
     for (int row = 0; row < count; row += tileRows) {
       Int8Calls.product(
-          few,
+          functions,
           weights.data(),
           first,
           groups,
@@ -98,7 +99,7 @@ record Int8Products(Int8Functions few, Optional<AmxInt8Functions> many) implemen
 
   @Override
   public void close() {
-    few.close();
-    many.ifPresent(AmxInt8Functions::close);
+    functions.close();
+    amx.ifPresent(AmxInt8Functions::close);
   }
 }

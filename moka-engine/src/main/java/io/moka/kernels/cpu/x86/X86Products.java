@@ -122,10 +122,10 @@ public final class X86Products implements GroupProducts {
     for (WeightFormat format : WeightFormat.values()) {
       if (activations.quantises(format)) {
         TileLayout layout = format.tiles().orElseThrow();
-        Int8Functions any = need(Int8Functions.load(layout, features));
-        Optional<AmxInt8Functions> many =
+        Int8Functions functions = need(Int8Functions.load(layout, features));
+        Optional<AmxInt8Functions> amx =
             tiles.usable() ? ifThere(AmxInt8Functions.load(layout, features)) : Optional.empty();
-        tiled.put(format, new Int8Products(any, many));
+        tiled.put(format, new Int8Products(functions, amx));
       } else if (!format.isQuantised()) {
         floats.put(format, need(FloatFunctions.load(format, features)));
       }
