@@ -1,7 +1,6 @@
 package io.moka.kernels.cpu.x86;
 
 import io.moka.weights.TileLayout;
-import io.moka.weights.TileLayout.LowPlane;
 
 /**
  * How a product reads a group of weights from memory.
@@ -14,6 +13,9 @@ record ReadPattern(int strips, int aheadBytes) {
   private static final int FAMILY_ZEN_4 = 0x19;
   private static final int FAMILY_ZEN_5 = 0x1A;
   private static final int AHEAD_BYTES = 3072;
+
+  /** Where memory sets the pace of four streams: further ahead is fetched too early. */
+  private static final int NEAR_AHEAD_BYTES = 1536;
 
   /** From one piece into the next: a Zen 5 core then reads on while results are stored. */
   private static final int FAR_AHEAD_BYTES = 8192;
@@ -31,10 +33,10 @@ record ReadPattern(int strips, int aheadBytes) {
    * What suits a processor. A Zen 4 follows one ascending stream a core at 33 GB/s and four at 16,
    * and is slowed by prefetches that it had already sent itself (one row of Q4_0, one thread: 17
    * GB/s by four prefetched streams, 26 by one that is not). Where arithmetic takes longer than
-   * reading, prefetching pays (eight rows: 495 against 566 GFLOP/s). A Zen 5 reads packed codes
-   * fastest in one stream, too, but fetched far ahead (one row of Q4_0, one thread, of 39 GB/s: 31
-   * by four streams, 35 by one, 37 by one 8 KiB ahead), and whole bytes in four (16 sequences of
-   * Q8_0, two threads: 157 tokens/s by one, 203 by four).
+   * reading, prefetching pays (eight rows: 495 against 566 GFLOP/s). A Zen 5 reads super-blocks,
+   * unpacked tile by tile, fastest in one stream, fetched a whole block ahead (one sequence of
+   * Q4_K, by four: 0.87), and single tiles in four, fetched a little ahead (16 sequences of Q4_0,
+   * against one stream: 1.10; one sequence of Q8_0, against twice as far ahead: 1.07).
    *
    * @param features of the processor
    * @param layout of the weights
@@ -44,7 +46,9 @@ record ReadPattern(int strips, int aheadBytes) {
     return switch (features.family()) {
       case FAMILY_ZEN_4 -> new ReadPattern(1, rows <= FEW_ROWS ? 0 : AHEAD_BYTES);
       case FAMILY_ZEN_5 ->
-          layout.low() == LowPlane.BYTES ? FOUR_STREAMS : new ReadPattern(1, FAR_AHEAD_BYTES);
+          layout.blockTiles() == 1
+              ? new ReadPattern(4, NEAR_AHEAD_BYTES)
+              : new ReadPattern(1, FAR_AHEAD_BYTES);
       default -> FOUR_STREAMS;
     };
   }
@@ -57,8 +61,14 @@ record ReadPattern(int strips, int aheadBytes) {
    * @param rows of the product
    */
   static ReadPattern ofFloats(CpuFeatures features, int rows) {
-    boolean unaided = features.family() == FAMILY_ZEN_4 && rows <= FEW_ROWS;
-    return unaided ? new ReadPattern(4, 0) : FOUR_STREAMS;
+    if (rows > FEW_ROWS) {
+      return FOUR_STREAMS;
+    }
+    return switch (features.family()) {
+      case FAMILY_ZEN_4 -> new ReadPattern(4, 0);
+      case FAMILY_ZEN_5 -> new ReadPattern(4, NEAR_AHEAD_BYTES);
+      default -> FOUR_STREAMS;
+    };
   }
 
   /** Blocks that are prefetched ahead. */

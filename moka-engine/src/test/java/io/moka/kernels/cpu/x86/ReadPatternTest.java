@@ -46,25 +46,28 @@ class ReadPatternTest {
   }
 
   @Test
-  void fetchesOneStreamOfCodesFarAheadOnZen5() {
+  void fetchesSuperBlocksInOneStreamAndSingleTilesInFourOnZen5() {
     CpuFeatures zen5 = processor(0x1A);
     for (int rows = 1; rows <= GroupCode.MAX_ROWS; rows++) {
       for (WeightFormat format : WeightFormat.values()) {
-        if (format.tiles().isPresent() && format != WeightFormat.Q8_0) {
+        if (format.tiles().isPresent()) {
+          boolean single = format.blockElements() <= 32;
           ReadPattern pattern = ReadPattern.ofInt8(zen5, layout(format), rows);
-          assertThat(pattern).as("%s", format).isEqualTo(new ReadPattern(1, 8192));
+          assertThat(pattern)
+              .as("%s", format)
+              .isEqualTo(single ? new ReadPattern(4, 1536) : new ReadPattern(1, 8192));
         }
       }
     }
   }
 
   @Test
-  void fetchesFourStreamsOfBytesOrFloatsOnZen5() {
+  void fetchesFewRowsOfFloatsALittleAheadOnZen5() {
     CpuFeatures zen5 = processor(0x1A);
     for (int rows = 1; rows <= GroupCode.MAX_ROWS; rows++) {
-      ReadPattern bytes = ReadPattern.ofInt8(zen5, layout(WeightFormat.Q8_0), rows);
-      assertThat(bytes).isEqualTo(ReadPattern.FOUR_STREAMS);
-      assertThat(ReadPattern.ofFloats(zen5, rows)).isEqualTo(ReadPattern.FOUR_STREAMS);
+      ReadPattern floats = ReadPattern.ofFloats(zen5, rows);
+      assertThat(floats.strips()).isEqualTo(4);
+      assertThat(floats.aheadBytes()).as("%d rows", rows).isEqualTo(rows <= 2 ? 1536 : 3072);
     }
   }
 
