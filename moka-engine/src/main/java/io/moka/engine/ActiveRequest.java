@@ -64,9 +64,14 @@ final class ActiveRequest {
     return sequence.blocksToReach(maxLength - 1);
   }
 
+  /** Whether its caller wants it to end. */
+  boolean cancelled() {
+    return request.cancellation().isCancelled();
+  }
+
   /** Ends it when its caller wants so. */
   void checkCancelled() {
-    if (!finished() && request.cancellation().isCancelled()) {
+    if (!finished() && cancelled()) {
       finish = Optional.of(FinishReason.CANCELLED);
       endNanos = System.nanoTime();
     }

@@ -1,6 +1,9 @@
 package io.moka.engine;
 
-/** Asks a request to end. Any thread may cancel; the step that runs is still completed. */
+/**
+ * Asks a request to end. Any thread may cancel. A step that works for others, too, is completed;
+ * another ends after the layer that runs.
+ */
 public final class Cancellation {
   private volatile boolean cancelled;
 

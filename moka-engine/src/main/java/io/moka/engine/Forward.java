@@ -4,6 +4,7 @@ import io.moka.kernels.KvCache;
 import io.moka.kernels.Rows;
 import io.moka.model.Batch;
 import io.moka.model.Transformer;
+import java.util.function.BooleanSupplier;
 
 /**
  * What the engine needs of a model: a forward pass over a cache that belongs to it. So the step
@@ -18,11 +19,14 @@ public interface Forward {
   int vocabSize();
 
   /**
-   * Runs a batch.
+   * Runs a batch, unless nobody wants the results any more.
    *
    * @param batch the new tokens
+   * @param unwanted asked after each layer
+   * @return whether it ran to the end; otherwise there are no logits, and its sequences cannot go
+   *     on
    */
-  void run(Batch batch);
+  boolean run(Batch batch, BooleanSupplier unwanted);
 
   /**
    * Logits of rows of the last batch; valid until the next call.
@@ -49,8 +53,8 @@ public interface Forward {
       }
 
       @Override
-      public void run(Batch batch) {
-        model.forward(batch, cache);
+      public boolean run(Batch batch, BooleanSupplier unwanted) {
+        return model.forward(batch, cache, unwanted);
       }
 
       @Override

@@ -54,7 +54,7 @@ public final class Logits {
    * @throws RequestException when the text is empty or longer than the context, or an id is not in
    *     the vocabulary
    * @throws io.moka.NumericalException when the model yields no usable numbers
-   * @throws CancellationException when it was cancelled; a step that runs is still completed
+   * @throws CancellationException when it was cancelled
    */
   public void forEach(List<Integer> ids, RowConsumer consumer) {
     if (ids.isEmpty()) {
@@ -63,14 +63,13 @@ public final class Logits {
     Sequence sequence = new Sequence(state.checked(ids));
     try {
       while (sequence.pending() > 0) {
-        if (cancellation.isCancelled()) {
-          throw new CancellationException("computing logits was cancelled");
-        }
         int from = sequence.length() - sequence.pending();
         batch.clear();
         int rows = Math.min(state.chunkRows(), sequence.pending());
         sequence.addTo(batch, rows, Batch.Logits.ALL, state.blocks());
-        state.forward().run(batch);
+        if (!state.forward().run(batch, cancellation::isCancelled)) {
+          throw new CancellationException("computing logits was cancelled");
+        }
         publish(from, consumer);
       }
     } finally {

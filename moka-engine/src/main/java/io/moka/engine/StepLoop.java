@@ -10,6 +10,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BooleanSupplier;
 
 /**
  * Generates: admit requests while the cache has room for all they may need, give each step one row
@@ -24,6 +25,7 @@ public final class StepLoop {
   private final Set<Integer> endIds;
   private final Sampler sampler;
   private final Batch batch = new Batch();
+  private final BooleanSupplier allCancelled = this::allCancelled;
   private final List<ActiveRequest> running = new ArrayList<>();
 
   /** Who gets logits of the step, in the order of the rows. */
@@ -96,7 +98,7 @@ public final class StepLoop {
   private void step() {
     batch.clear();
     sampled.clear();
-    int promptRows = state.chunkRows();
+    int promptRows = running.size() == 1 ? state.loneChunkRows() : state.chunkRows();
     for (ActiveRequest request : running) {
       int rows = request.decoding() ? 1 : Math.min(promptRows, request.pending());
       if (rows > 0 && request.addTo(batch, rows, state.blocks())) {
@@ -104,8 +106,11 @@ public final class StepLoop {
       }
       promptRows -= request.decoding() ? 0 : rows;
     }
-    state.forward().run(batch);
+    boolean complete = state.forward().run(batch, allCancelled);
     running.forEach(ActiveRequest::checkCancelled);
+    if (!complete) {
+      return;
+    }
     for (int first = 0; first < sampled.size(); first += Transformer.MAX_LOGIT_ROWS) {
       int count = Math.min(Transformer.MAX_LOGIT_ROWS, sampled.size() - first);
       Rows logits = state.forward().logits(first, count);
@@ -116,6 +121,10 @@ public final class StepLoop {
         }
       }
     }
+  }
+
+  private boolean allCancelled() {
+    return running.stream().allMatch(ActiveRequest::cancelled);
   }
 
   private void retire() {

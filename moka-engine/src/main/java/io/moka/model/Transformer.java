@@ -17,6 +17,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import java.util.function.DoubleConsumer;
 
 /**
@@ -146,6 +147,20 @@ public final class Transformer implements AutoCloseable {
    * @throws RequestException when an id is not in the vocabulary
    */
   public void forward(Batch newBatch, KvCache cache) {
+    forward(newBatch, cache, () -> false);
+  }
+
+  /**
+   * As above, but stops after a layer once nobody wants the results: a layer takes milliseconds, a
+   * chunk of a prompt seconds. The cache then holds the batch in some layers only.
+   *
+   * @param newBatch the new tokens
+   * @param cache the cache its block tables point into
+   * @param unwanted asked after each layer
+   * @return whether all layers ran; otherwise there are no logits
+   * @throws RequestException when an id is not in the vocabulary
+   */
+  public boolean forward(Batch newBatch, KvCache cache, BooleanSupplier unwanted) {
     batch = newBatch;
     int rows = batch.rows();
     checkIds();
@@ -159,8 +174,12 @@ public final class Transformer implements AutoCloseable {
       runMlp(weights, layer, rows);
       kernels.add(space.hidden, space.delta, rows);
       listener.hidden(layer, rows, space.hidden);
+      if (unwanted.getAsBoolean()) {
+        return false;
+      }
     }
     keepFinals();
+    return true;
   }
 
   private void checkIds() {

@@ -7,6 +7,7 @@ import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.function.BooleanSupplier;
 
 /**
  * A model whose next token follows from all tokens before, read back from the cache: a block lost,
@@ -18,7 +19,9 @@ final class FakeModel implements Forward {
   private final Rows logits;
   private int[] next = new int[0];
   private Runnable afterStep = () -> {};
+  private Runnable betweenLayers = () -> {};
   int steps;
+  int stopped;
   int mostRows;
   int mostSampled;
 
@@ -32,14 +35,23 @@ final class FakeModel implements Forward {
     afterStep = action;
   }
 
+  void betweenLayers(Runnable action) {
+    betweenLayers = action;
+  }
+
   @Override
   public int vocabSize() {
     return vocabulary;
   }
 
   @Override
-  public void run(Batch batch) {
+  public boolean run(Batch batch, BooleanSupplier unwanted) {
     steps++;
+    betweenLayers.run();
+    if (unwanted.getAsBoolean()) {
+      stopped++;
+      return false;
+    }
     mostRows = Math.max(mostRows, batch.rows());
     mostSampled = Math.max(mostSampled, batch.wanted());
     for (int row = 0; row < batch.rows(); row++) {
@@ -55,6 +67,7 @@ final class FakeModel implements Forward {
       next[i] = hash(seen);
     }
     afterStep.run();
+    return true;
   }
 
   private static int slot(Batch batch, int row, int position) {

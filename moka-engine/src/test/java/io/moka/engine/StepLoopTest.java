@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.CancellationException;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,7 +26,7 @@ class StepLoopTest {
   private final BlockAllocator blocks = new BlockAllocator(BLOCKS);
 
   private StepLoop loop(int chunkRows, Integer... endIds) {
-    EngineState state = new EngineState(model, blocks, CONTEXT, chunkRows);
+    EngineState state = new EngineState(model, blocks, CONTEXT, chunkRows, chunkRows);
     return new StepLoop(state, Optional.empty(), Set.of(endIds));
   }
 
@@ -39,6 +40,18 @@ class StepLoopTest {
         false,
         TokenListener.NONE,
         new Cancellation());
+  }
+
+  private static Request cancellable(List<Integer> prompt, Cancellation cancellation) {
+    return new Request(
+        prompt,
+        SamplingOptions.GREEDY,
+        100,
+        List.of(),
+        false,
+        false,
+        TokenListener.NONE,
+        cancellation);
   }
 
   private static List<Integer> prompt(long seed, int length) {
@@ -158,16 +171,7 @@ class StepLoopTest {
   @Test
   void cancellingTakesEffectWithinAStep() {
     Cancellation cancellation = new Cancellation();
-    Request endless =
-        new Request(
-            prompt(6, 10),
-            SamplingOptions.GREEDY,
-            100,
-            List.of(),
-            false,
-            false,
-            TokenListener.NONE,
-            cancellation);
+    Request endless = cancellable(prompt(6, 10), cancellation);
     Request other = request(prompt(7, 10), 20, SamplingOptions.GREEDY);
     model.afterStep(() -> {
       if (model.steps == 5) {
@@ -182,19 +186,66 @@ class StepLoopTest {
   }
 
   @Test
+  void aStepThatNobodyWantsEndsAtOnce() {
+    Cancellation first = new Cancellation();
+    Cancellation second = new Cancellation();
+    model.betweenLayers(() -> {
+      if (model.steps == 3) {
+        first.cancel();
+      } else if (model.steps == 6) {
+        second.cancel();
+      }
+    });
+    List<Completion> completions =
+        loop(512)
+            .generateAll(
+                List.of(cancellable(prompt(6, 10), first), cancellable(prompt(7, 10), second)));
+    assertThat(completions).allMatch(c -> c.finishReason() == FinishReason.CANCELLED);
+    assertThat(completions.get(0).ids()).hasSize(2);
+    assertThat(completions.get(1).ids()).isEqualTo(greedily(prompt(7, 10), 5));
+    assertThat(model.steps).isEqualTo(6);
+    assertThat(model.stopped).isEqualTo(1);
+    assertThat(blocks.available()).isEqualTo(BLOCKS);
+  }
+
+  @Test
+  void logitsThatNobodyWantsEndAtOnce() {
+    Cancellation cancellation = new Cancellation();
+    model.betweenLayers(cancellation::cancel);
+    Logits logits = new Logits(new EngineState(model, blocks, CONTEXT, 4, 4), cancellation);
+    assertThatThrownBy(() -> logits.forEach(prompt(9, 50), (p, rows, row) -> {}))
+        .isInstanceOf(CancellationException.class);
+    assertThat(model.steps).isEqualTo(1);
+    assertThat(blocks.available()).isEqualTo(BLOCKS);
+  }
+
+  @Test
+  void aLoneRequestGetsLargerChunks() {
+    EngineState state = new EngineState(model, blocks, CONTEXT, 10, 25);
+    StepLoop loop = new StepLoop(state, Optional.empty(), Set.of());
+    List<Integer> prompt = prompt(3, 100);
+    assertThat(loop.generateAll(List.of(request(prompt, 1, SamplingOptions.GREEDY))).get(0).ids())
+        .isEqualTo(greedily(prompt, 1));
+    assertThat(model.mostRows).isEqualTo(25);
+    assertThat(model.steps).isEqualTo(4);
+    model.mostRows = 0;
+    List<Integer> together = new ArrayList<>();
+    model.afterStep(() -> {
+      together.add(model.mostRows);
+      model.mostRows = 0;
+    });
+    Request one = request(prompt, 1, SamplingOptions.GREEDY);
+    Request other = request(prompt(4, 100), 1, SamplingOptions.GREEDY);
+    loop.generateAll(List.of(one, other));
+    assertThat(together.subList(0, 10)).containsOnly(10);
+    assertThat(together.subList(10, together.size())).containsExactly(25, 25, 25, 25);
+  }
+
+  @Test
   void cancelledBeforeItBeginsItCostsNothing() {
     Cancellation cancellation = new Cancellation();
     cancellation.cancel();
-    Request request =
-        new Request(
-            prompt(6, 10),
-            SamplingOptions.GREEDY,
-            100,
-            List.of(),
-            false,
-            false,
-            TokenListener.NONE,
-            cancellation);
+    Request request = cancellable(prompt(6, 10), cancellation);
     Completion completion = loop(512).generateAll(List.of(request)).get(0);
     assertThat(completion.finishReason()).isEqualTo(FinishReason.CANCELLED);
     assertThat(completion.timings().promptNanos()).isZero();
@@ -217,7 +268,7 @@ class StepLoopTest {
   @Test
   void logitsOfEveryPosition() {
     List<Integer> text = prompt(9, 150);
-    EngineState state = new EngineState(model, blocks, CONTEXT, 100);
+    EngineState state = new EngineState(model, blocks, CONTEXT, 100, 100);
     List<Integer> positions = new ArrayList<>();
     new Logits(state, new Cancellation())
         .forEach(
@@ -239,7 +290,7 @@ class StepLoopTest {
   @Test
   void perplexityCountsEveryPredictionOfFullWindows() {
     List<Integer> text = prompt(10, 35);
-    Logits logits = new Logits(new EngineState(model, blocks, CONTEXT, 4), new Cancellation());
+    Logits logits = new Logits(new EngineState(model, blocks, CONTEXT, 4, 4), new Cancellation());
     double nll = 0;
     for (int window = 0; window < 3; window++) {
       for (int i = 0; i < 10; i++) {

@@ -15,6 +15,7 @@ import io.moka.kernels.KernelChoice;
 import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
+import io.moka.kernels.Rows;
 import io.moka.moe.MoePath;
 import io.moka.moe.RoutingStats;
 import io.moka.weights.Tensor;
@@ -190,6 +191,30 @@ class TransformerTest {
       model.forward(batch, cache);
       assertThat(batch.wanted()).isZero();
       assertThatThrownBy(() -> model.logits(0, 1)).isInstanceOf(IndexOutOfBoundsException.class);
+    }
+  }
+
+  @Test
+  void stopsAfterTheLayerInWhichNobodyWantsItAnyMore() {
+    try (PatchedCheckpoint checkpoint = open("qwen3moe-f32", Map.of());
+        Transformer model = load(checkpoint, TransformerOptions.DEFAULT);
+        KvCache cache = model.newCache(KvType.F32, 2)) {
+      float[] expected = Forward.logits(model, cache, IDS, IDS.length);
+      List<Integer> layers = new ArrayList<>();
+      model.listen(
+          new ForwardListener() {
+            @Override
+            public void hidden(int layer, int rows, Rows hidden) {
+              layers.add(layer);
+            }
+          });
+      Batch batch = new Batch();
+      batch.add(IDS, 0, IDS.length, 0, index -> index, Batch.Logits.LAST);
+      assertThat(model.forward(batch, cache, () -> true)).isFalse();
+      assertThat(layers).containsExactly(0);
+      assertThat(model.forward(batch, cache, () -> false)).isTrue();
+      assertThat(layers).hasSize(1 + model.config().numHiddenLayers());
+      assertThat(Forward.logits(model, cache, IDS, IDS.length)).isEqualTo(expected);
     }
   }
 
