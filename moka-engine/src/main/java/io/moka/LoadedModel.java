@@ -88,8 +88,7 @@ final class LoadedModel implements AutoCloseable {
             Forward.of(transformer, cache),
             new BlockAllocator(plan.blocks()),
             plan.contextLength(),
-            EngineState.DEFAULT_CHUNK_ROWS,
-            EngineState.DEFAULT_LONE_CHUNK_ROWS);
+            EngineState.DEFAULT_CHUNK_ROWS);
     loop = new StepLoop(state, tokenizer, endIds());
   }
 

@@ -24,7 +24,6 @@ import java.util.function.Consumer;
 public final class Benchmark implements AutoCloseable {
   private static final long SEED = 42;
   private static final int CHUNK = EngineState.DEFAULT_CHUNK_ROWS;
-  private static final int PROMPT_CHUNK = EngineState.DEFAULT_LONE_CHUNK_ROWS;
 
   private final Transformer model;
   private final KvType type;
@@ -151,8 +150,8 @@ public final class Benchmark implements AutoCloseable {
     filled = Layout.NOTHING;
     int[] ids = random.ints(tokens, 0, model.config().vocabSize()).toArray();
     long start = System.nanoTime();
-    for (int from = 0; from < ids.length; from += PROMPT_CHUNK) {
-      int count = Math.min(PROMPT_CHUNK, ids.length - from);
+    for (int from = 0; from < ids.length; from += CHUNK) {
+      int count = Math.min(CHUNK, ids.length - from);
       boolean end = from + count == ids.length;
       batch.clear();
       batch.add(

@@ -1,8 +1,8 @@
 package io.moka.engine;
 
 /**
- * Asks a request to end. Any thread may cancel. A step that works for others, too, is completed;
- * another ends after the layer that runs.
+ * Asks a request to end. Any thread may cancel. A step ends after its present layer once every
+ * running request is cancelled; otherwise it is completed.
  */
 public final class Cancellation {
   private volatile boolean cancelled;

@@ -10,21 +10,16 @@ import java.util.List;
  * @param blocks who holds which block of that cache
  * @param contextLength the longest sequence, which the blocks suffice for
  * @param chunkRows the most rows of prompts in one step
- * @param loneChunkRows as many where one request runs alone, and nobody waits for the step's end
  */
 public record EngineState(
-    Forward forward, BlockAllocator blocks, int contextLength, int chunkRows, int loneChunkRows) {
+    Forward forward, BlockAllocator blocks, int contextLength, int chunkRows) {
   /** Rows of prompts in one step, unless asked otherwise. */
   public static final int DEFAULT_CHUNK_ROWS = 512;
 
-  /** Of a request that runs alone: all weights are read half as often. */
-  public static final int DEFAULT_LONE_CHUNK_ROWS = 1024;
-
   /** Checks that one sequence fits. */
   public EngineState {
-    if (contextLength < 1 || chunkRows < 1 || loneChunkRows < 1) {
-      throw new IllegalArgumentException(
-          "context %d, chunks of %d and %d".formatted(contextLength, chunkRows, loneChunkRows));
+    if (contextLength < 1 || chunkRows < 1) {
+      throw new IllegalArgumentException("context " + contextLength + ", chunk " + chunkRows);
     }
     if (Sequence.blocksFor(contextLength) > blocks.total()) {
       throw new IllegalArgumentException(

@@ -62,14 +62,14 @@ public final class Logits {
     }
     Sequence sequence = new Sequence(state.checked(ids));
     try {
+      checkCancelled();
       while (sequence.pending() > 0) {
         int from = sequence.length() - sequence.pending();
         batch.clear();
         int rows = Math.min(state.chunkRows(), sequence.pending());
         sequence.addTo(batch, rows, Batch.Logits.ALL, state.blocks());
-        if (!state.forward().run(batch, cancellation::isCancelled)) {
-          throw new CancellationException("computing logits was cancelled");
-        }
+        // a pass that was stopped was cancelled: publish notices
+        state.forward().run(batch, cancellation::isCancelled);
         publish(from, consumer);
       }
     } finally {
@@ -77,8 +77,15 @@ public final class Logits {
     }
   }
 
+  private void checkCancelled() {
+    if (cancellation.isCancelled()) {
+      throw new CancellationException("computing logits was cancelled");
+    }
+  }
+
   private void publish(int from, RowConsumer consumer) {
     for (int first = 0; first < batch.wanted(); first += Transformer.MAX_LOGIT_ROWS) {
+      checkCancelled();
       int count = Math.min(Transformer.MAX_LOGIT_ROWS, batch.wanted() - first);
       Rows logits = state.forward().logits(first, count);
       for (int row = 0; row < count; row++) {

@@ -98,7 +98,7 @@ public final class StepLoop {
   private void step() {
     batch.clear();
     sampled.clear();
-    int promptRows = running.size() == 1 ? state.loneChunkRows() : state.chunkRows();
+    int promptRows = state.chunkRows();
     for (ActiveRequest request : running) {
       int rows = request.decoding() ? 1 : Math.min(promptRows, request.pending());
       if (rows > 0 && request.addTo(batch, rows, state.blocks())) {
@@ -124,7 +124,13 @@ public final class StepLoop {
   }
 
   private boolean allCancelled() {
-    return running.stream().allMatch(ActiveRequest::cancelled);
+    // asked after every layer, so without a stream's garbage
+    for (int i = 0; i < running.size(); i++) {
+      if (!running.get(i).cancelled()) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private void retire() {

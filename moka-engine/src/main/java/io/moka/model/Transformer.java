@@ -48,6 +48,10 @@ public final class Transformer implements AutoCloseable {
   private final Kernels.IndexedBody fillAngles;
   private ForwardListener listener = ForwardListener.NONE;
   private Workspace space;
+
+  /** Whether the last batch ran to its end. */
+  private boolean complete;
+
   private Batch batch;
 
   private Transformer(
@@ -151,8 +155,8 @@ public final class Transformer implements AutoCloseable {
   }
 
   /**
-   * As above, but stops after a layer once nobody wants the results: a layer takes milliseconds, a
-   * chunk of a prompt seconds. The cache then holds the batch in some layers only.
+   * As above, but stops after a layer once nobody wants the results: a chunk of a prompt can take
+   * seconds. The cache then holds the batch in some layers only.
    *
    * @param newBatch the new tokens
    * @param cache the cache its block tables point into
@@ -162,6 +166,7 @@ public final class Transformer implements AutoCloseable {
    */
   public boolean forward(Batch newBatch, KvCache cache, BooleanSupplier unwanted) {
     batch = newBatch;
+    complete = false;
     int rows = batch.rows();
     checkIds();
     reserve(rows);
@@ -179,6 +184,7 @@ public final class Transformer implements AutoCloseable {
       }
     }
     keepFinals();
+    complete = true;
     return true;
   }
 
@@ -261,9 +267,13 @@ public final class Transformer implements AutoCloseable {
    * @param first the first, counted among the wanted rows
    * @param count how many, at most {@link #MAX_LOGIT_ROWS}
    * @return [count, V]
+   * @throws IllegalStateException when the last batch did not run to its end
    * @throws io.moka.NumericalException when one is NaN or infinite
    */
   public Rows logits(int first, int count) {
+    if (!complete) {
+      throw new IllegalStateException("the last batch did not run to its end");
+    }
     if (first < 0 || count < 0 || count > MAX_LOGIT_ROWS || first + count > batch.wanted()) {
       throw new IndexOutOfBoundsException(
           "logits of rows %d + %d of %d".formatted(first, count, batch.wanted()));

@@ -26,7 +26,7 @@ class StepLoopTest {
   private final BlockAllocator blocks = new BlockAllocator(BLOCKS);
 
   private StepLoop loop(int chunkRows, Integer... endIds) {
-    EngineState state = new EngineState(model, blocks, CONTEXT, chunkRows, chunkRows);
+    EngineState state = new EngineState(model, blocks, CONTEXT, chunkRows);
     return new StepLoop(state, Optional.empty(), Set.of(endIds));
   }
 
@@ -212,33 +212,16 @@ class StepLoopTest {
   void logitsThatNobodyWantsEndAtOnce() {
     Cancellation cancellation = new Cancellation();
     model.betweenLayers(cancellation::cancel);
-    Logits logits = new Logits(new EngineState(model, blocks, CONTEXT, 4, 4), cancellation);
-    assertThatThrownBy(() -> logits.forEach(prompt(9, 50), (p, rows, row) -> {}))
-        .isInstanceOf(CancellationException.class);
-    assertThat(model.steps).isEqualTo(1);
-    assertThat(blocks.available()).isEqualTo(BLOCKS);
-  }
-
-  @Test
-  void aLoneRequestGetsLargerChunks() {
-    EngineState state = new EngineState(model, blocks, CONTEXT, 10, 25);
-    StepLoop loop = new StepLoop(state, Optional.empty(), Set.of());
-    List<Integer> prompt = prompt(3, 100);
-    assertThat(loop.generateAll(List.of(request(prompt, 1, SamplingOptions.GREEDY))).get(0).ids())
-        .isEqualTo(greedily(prompt, 1));
-    assertThat(model.mostRows).isEqualTo(25);
-    assertThat(model.steps).isEqualTo(4);
-    model.mostRows = 0;
-    List<Integer> together = new ArrayList<>();
-    model.afterStep(() -> {
-      together.add(model.mostRows);
-      model.mostRows = 0;
-    });
-    Request one = request(prompt, 1, SamplingOptions.GREEDY);
-    Request other = request(prompt(4, 100), 1, SamplingOptions.GREEDY);
-    loop.generateAll(List.of(one, other));
-    assertThat(together.subList(0, 10)).containsOnly(10);
-    assertThat(together.subList(10, together.size())).containsExactly(25, 25, 25, 25);
+    List<Integer> told = new ArrayList<>();
+    Logits logits = new Logits(new EngineState(model, blocks, CONTEXT, 4), cancellation);
+    for (int attempt = 0; attempt < 2; attempt++) {
+      assertThatThrownBy(() -> logits.forEach(prompt(9, 50), (p, rows, row) -> told.add(p)))
+          .isInstanceOf(CancellationException.class);
+      assertThat(told).isEmpty();
+      assertThat(model.stopped).isEqualTo(1);
+      assertThat(model.steps).isEqualTo(1);
+      assertThat(blocks.available()).isEqualTo(BLOCKS);
+    }
   }
 
   @Test
@@ -268,7 +251,7 @@ class StepLoopTest {
   @Test
   void logitsOfEveryPosition() {
     List<Integer> text = prompt(9, 150);
-    EngineState state = new EngineState(model, blocks, CONTEXT, 100, 100);
+    EngineState state = new EngineState(model, blocks, CONTEXT, 100);
     List<Integer> positions = new ArrayList<>();
     new Logits(state, new Cancellation())
         .forEach(
@@ -290,7 +273,7 @@ class StepLoopTest {
   @Test
   void perplexityCountsEveryPredictionOfFullWindows() {
     List<Integer> text = prompt(10, 35);
-    Logits logits = new Logits(new EngineState(model, blocks, CONTEXT, 4, 4), new Cancellation());
+    Logits logits = new Logits(new EngineState(model, blocks, CONTEXT, 4), new Cancellation());
     double nll = 0;
     for (int window = 0; window < 3; window++) {
       for (int i = 0; i < 10; i++) {

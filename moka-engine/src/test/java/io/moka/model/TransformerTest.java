@@ -212,6 +212,7 @@ class TransformerTest {
       batch.add(IDS, 0, IDS.length, 0, index -> index, Batch.Logits.LAST);
       assertThat(model.forward(batch, cache, () -> true)).isFalse();
       assertThat(layers).containsExactly(0);
+      assertThatThrownBy(() -> model.logits(0, 1)).isInstanceOf(IllegalStateException.class);
       assertThat(model.forward(batch, cache, () -> false)).isTrue();
       assertThat(layers).hasSize(1 + model.config().numHiddenLayers());
       assertThat(Forward.logits(model, cache, IDS, IDS.length)).isEqualTo(expected);

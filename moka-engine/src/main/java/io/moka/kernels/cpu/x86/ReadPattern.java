@@ -14,7 +14,7 @@ record ReadPattern(int strips, int aheadBytes) {
   private static final int FAMILY_ZEN_5 = 0x1A;
   private static final int AHEAD_BYTES = 3072;
 
-  /** Where memory sets the pace of four streams: further ahead is fetched too early. */
+  /** Where memory sets the pace of four streams: what is fetched earlier only waits. */
   private static final int NEAR_AHEAD_BYTES = 1536;
 
   /** From one piece into the next: a Zen 5 core then reads on while results are stored. */
@@ -34,9 +34,9 @@ record ReadPattern(int strips, int aheadBytes) {
    * and is slowed by prefetches that it had already sent itself (one row of Q4_0, one thread: 17
    * GB/s by four prefetched streams, 26 by one that is not). Where arithmetic takes longer than
    * reading, prefetching pays (eight rows: 495 against 566 GFLOP/s). A Zen 5 reads super-blocks,
-   * unpacked tile by tile, fastest in one stream, fetched a whole block ahead (one sequence of
-   * Q4_K, by four: 0.87), and single tiles in four, fetched a little ahead (16 sequences of Q4_0,
-   * against one stream: 1.10; one sequence of Q8_0, against twice as far ahead: 1.07).
+   * unpacked tile by tile, fastest in one stream, fetched far ahead (one sequence of Q4_K, by four:
+   * 0.87), and single tiles in four, fetched a little ahead (16 sequences of Q4_0, against one
+   * stream: 1.10; one sequence of Q8_0, against twice as far ahead: 1.03 to 1.07).
    *
    * @param features of the processor
    * @param layout of the weights
