@@ -68,8 +68,9 @@ public final class Logits {
         batch.clear();
         int rows = Math.min(state.chunkRows(), sequence.pending());
         sequence.addTo(batch, rows, Batch.Logits.ALL, state.blocks());
-        // a pass that was stopped was cancelled: publish notices
-        state.forward().run(batch, cancellation::isCancelled);
+        if (!state.forward().run(batch, cancellation::isCancelled)) {
+          throw cancelled();
+        }
         publish(from, consumer);
       }
     } finally {
@@ -79,8 +80,12 @@ public final class Logits {
 
   private void checkCancelled() {
     if (cancellation.isCancelled()) {
-      throw new CancellationException("computing logits was cancelled");
+      throw cancelled();
     }
+  }
+
+  private static CancellationException cancelled() {
+    return new CancellationException("computing logits was cancelled");
   }
 
   private void publish(int from, RowConsumer consumer) {

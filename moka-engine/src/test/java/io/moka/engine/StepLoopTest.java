@@ -31,27 +31,17 @@ class StepLoopTest {
   }
 
   private static Request request(List<Integer> prompt, int maxTokens, SamplingOptions sampling) {
-    return new Request(
-        prompt,
-        sampling,
-        maxTokens,
-        List.of(),
-        false,
-        false,
-        TokenListener.NONE,
-        new Cancellation());
+    return request(prompt, maxTokens, sampling, new Cancellation());
   }
 
   private static Request cancellable(List<Integer> prompt, Cancellation cancellation) {
+    return request(prompt, 100, SamplingOptions.GREEDY, cancellation);
+  }
+
+  private static Request request(
+      List<Integer> prompt, int maxTokens, SamplingOptions sampling, Cancellation cancellation) {
     return new Request(
-        prompt,
-        SamplingOptions.GREEDY,
-        100,
-        List.of(),
-        false,
-        false,
-        TokenListener.NONE,
-        cancellation);
+        prompt, sampling, maxTokens, List.of(), false, false, TokenListener.NONE, cancellation);
   }
 
   private static List<Integer> prompt(long seed, int length) {
