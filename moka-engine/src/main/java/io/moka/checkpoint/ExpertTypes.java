@@ -8,15 +8,14 @@ public final class ExpertTypes {
   private ExpertTypes() {}
 
   /**
-   * Checks a layer. Gate and up share one matrix; those that lie apart share the buffers in which
-   * they join; rows rounded for quantised weights meet all experts of a layer.
+   * Checks a layer. Gate and up share one matrix, and a row comes in the one form that all experts
+   * of its layer take.
    *
    * @param checkpoint the model
    * @param layer from 0
-   * @param join whether gate and up are joined once
    * @throws ModelException when two formats do not go together; it names both tensors
    */
-  public static void check(Checkpoint checkpoint, int layer, boolean join) {
+  public static void check(Checkpoint checkpoint, int layer) {
     int first = checkpoint.config().isMoe(layer) ? 0 : -1;
     int count = first < 0 ? 1 : checkpoint.config().moe().numExperts();
     TensorInfo firstGate = checkpoint.describe(TensorKey.expert(Part.GATE, layer, first));
@@ -26,17 +25,9 @@ public final class ExpertTypes {
       TensorInfo up = checkpoint.describe(TensorKey.expert(Part.UP, layer, expert));
       TensorInfo down = checkpoint.describe(TensorKey.expert(Part.DOWN, layer, expert));
       requireOneType(gate, up);
-      if (!join || isQuantised(firstGate, gate)) {
-        requireOneType(firstGate, gate);
-      }
-      if (isQuantised(firstDown, down)) {
-        requireOneType(firstDown, down);
-      }
+      requireOneType(firstGate, gate);
+      requireOneType(firstDown, down);
     }
-  }
-
-  private static boolean isQuantised(TensorInfo one, TensorInfo other) {
-    return one.format().isQuantised() || other.format().isQuantised();
   }
 
   private static void requireOneType(TensorInfo one, TensorInfo other) {

@@ -83,7 +83,7 @@ public final class PackedWriter {
       throw new ModelException("the model is packed already: copy its file");
     }
     for (int layer = 0; layer < checkpoint.config().numHiddenLayers(); layer++) {
-      ExpertTypes.check(checkpoint, layer, true);
+      ExpertTypes.check(checkpoint, layer);
     }
     PackedWriter writer = new PackedWriter(checkpoint, progress);
     try (PartialFile partial = PartialFile.create(file, replace, writer.fileBytes)) {

@@ -91,7 +91,7 @@ final class MappedWeights implements ModelWeights {
 
   private ExpertWeights experts(int layer, int first, int count, int width) {
     boolean join = options.joins() || first < 0;
-    ExpertTypes.check(checkpoint, layer, join);
+    ExpertTypes.check(checkpoint, layer);
     List<JoinedMatrix> joined =
         IntStream.range(first, first + count)
             .mapToObj(expert -> packed.gateUp(layer, expert, width))

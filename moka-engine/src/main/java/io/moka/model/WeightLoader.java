@@ -148,7 +148,7 @@ final class WeightLoader implements ModelWeights {
   /** Experts from {@code first} on; -1 names the MLP of a layer without experts. */
   private ExpertWeights experts(int layer, int first, int count, int width) {
     boolean join = options.joins() || first < 0;
-    ExpertTypes.check(checkpoint, layer, join);
+    ExpertTypes.check(checkpoint, layer);
     List<Future<PackedMatrix>> down = new ArrayList<>();
     List<Future<JoinedMatrix>> joined = new ArrayList<>();
     List<Future<PackedMatrix>> gate = new ArrayList<>();

@@ -7,7 +7,7 @@ import java.util.stream.Stream;
  * The experts of one layer: {@code down( act(gate x) * up x )}.
  *
  * @param gateUp gate and up of each expert
- * @param down [D, F] of each expert
+ * @param down [D, F] of each expert, all in one format
  * @param activation act
  * @param hidden D
  * @param width F
@@ -15,7 +15,7 @@ import java.util.stream.Stream;
 public record ExpertWeights(
     GateUp gateUp, List<PackedMatrix> down, Activation activation, int hidden, int width) {
 
-  /** Copies the list and checks counts and sizes. */
+  /** Copies the list and checks counts, sizes and formats. */
   public ExpertWeights {
     down = List.copyOf(down);
     if (down.isEmpty() || gateUp.experts() != down.size()) {
@@ -23,8 +23,16 @@ public record ExpertWeights(
           gateUp.experts() + " gates and ups for " + down.size() + " downs");
     }
     gateUp.check(hidden, width);
+    requireOneFormat(down.stream(), "downs");
     for (PackedMatrix matrix : down) {
       size(matrix, hidden, width);
+    }
+  }
+
+  /** Rows come in one form, that which the products with a format take. */
+  private static void requireOneFormat(Stream<PackedMatrix> matrices, String what) {
+    if (matrices.map(PackedMatrix::format).distinct().count() > 1) {
+      throw new IllegalArgumentException(what + " differ in format");
     }
   }
 
@@ -58,12 +66,13 @@ public record ExpertWeights(
   /**
    * Prefused at load.
    *
-   * @param matrices one for each expert
+   * @param matrices one for each expert, all in one format
    */
   public record Joined(List<JoinedMatrix> matrices) implements GateUp {
-    /** Copies the list. */
+    /** Copies the list and checks the formats. */
     public Joined {
       matrices = List.copyOf(matrices);
+      requireOneFormat(matrices.stream().map(JoinedMatrix::packed), "joined gates and ups");
     }
 
     @Override
@@ -97,10 +106,7 @@ public record ExpertWeights(
       if (gate.size() != up.size()) {
         throw new IllegalArgumentException(gate.size() + " gates for " + up.size() + " ups");
       }
-      if (Stream.concat(gate.stream(), up.stream()).map(PackedMatrix::format).distinct().count()
-          > 1) {
-        throw new IllegalArgumentException("gates and ups differ in format, cannot be joined");
-      }
+      requireOneFormat(Stream.concat(gate.stream(), up.stream()), "gates and ups");
     }
 
     @Override

@@ -31,7 +31,10 @@ class ExpertWeightsTest {
   void refusesMatricesThatDoNotFit() {
     JoinedMatrix otherWidth = new JoinedMatrix(matrix(WeightFormat.F32, 128, 33), 41);
     JoinedMatrix otherColumns = new JoinedMatrix(matrix(WeightFormat.F32, 128, 32), 40);
+    JoinedMatrix both = new JoinedMatrix(matrix(WeightFormat.F32, 128, 33), 40);
+    JoinedMatrix otherFormat = new JoinedMatrix(matrix(WeightFormat.F16, 128, 33), 40);
     PackedMatrix half = matrix(WeightFormat.F16, 40, 33);
+    PackedMatrix otherDown = matrix(WeightFormat.F16, 33, 40);
     List<PackedMatrix> one = List.of(gate);
     List<Runnable> wrong =
         List.of(
@@ -43,6 +46,8 @@ class ExpertWeightsTest {
             () -> weights(new Apart(one, List.of(gate, gate)), down),
             () -> weights(new Apart(one, List.of(half)), down),
             () -> weights(new Apart(List.of(gate, half), List.of(gate, half)), down, down),
+            () -> weights(new Apart(List.of(gate, gate), List.of(gate, gate)), down, otherDown),
+            () -> weights(new Joined(List.of(both, otherFormat)), down, down),
             () -> weights(new Joined(List.of(otherWidth)), down),
             () -> weights(new Joined(List.of(otherColumns)), down));
     for (Runnable make : wrong) {

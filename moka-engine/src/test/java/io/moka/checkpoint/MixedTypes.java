@@ -1,6 +1,5 @@
 package io.moka.checkpoint;
 
-import io.moka.checkpoint.TensorKey.Part;
 import io.moka.weights.Tensor;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.Arena;
@@ -9,19 +8,22 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 
-/** A model whose key weights are F32 beside others: its projections cannot share a matrix. */
-final class MixedProjections implements Checkpoint {
+/** A model of which some weights are F32 beside others. */
+final class MixedTypes implements Checkpoint {
   private final Checkpoint base;
+  private final Predicate<TensorKey> inFloats;
 
-  MixedProjections(Checkpoint base) {
+  MixedTypes(Checkpoint base, Predicate<TensorKey> inFloats) {
     this.base = base;
+    this.inFloats = inFloats;
   }
 
   @Override
   public Tensor tensor(TensorKey key) {
     Tensor tensor = base.tensor(key);
-    if (key.part() != Part.WK) {
+    if (!inFloats.test(key)) {
       return tensor;
     }
     long count = Tensor.elements(tensor.shape());
@@ -37,9 +39,7 @@ final class MixedProjections implements Checkpoint {
   @Override
   public TensorInfo describe(TensorKey key) {
     TensorInfo info = base.describe(key);
-    return key.part() == Part.WK
-        ? new TensorInfo(info.name(), WeightFormat.F32, info.shape())
-        : info;
+    return inFloats.test(key) ? new TensorInfo(info.name(), WeightFormat.F32, info.shape()) : info;
   }
 
   @Override
