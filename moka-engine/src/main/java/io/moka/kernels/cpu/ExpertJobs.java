@@ -7,7 +7,6 @@ import io.moka.weights.ExpertWeights.Apart;
 import io.moka.weights.ExpertWeights.Joined;
 import io.moka.weights.JoinedMatrix;
 import io.moka.weights.PackedMatrix;
-import io.moka.weights.Packer;
 import io.moka.weights.WeightFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -23,14 +22,10 @@ import java.util.List;
  * of the lists, and what gate and up yield is rounded as soon as the groups of a call are there.
  */
 final class ExpertJobs implements AutoCloseable {
-  /** Experts whose gate and up are joined at a time, where they lie apart. */
-  private static final int JOINED_AT_ONCE = 16;
-
   private final WorkerPool pool;
   private final Scratch[] scratch;
   private final GroupProducts products;
   private final CombineJob combine;
-  private final Arena arena;
   private final ExpertLists lists = new ExpertLists();
   private final JoinJob join = new JoinJob();
   private final GateUpJob gateUp = new GateUpJob();
@@ -45,8 +40,7 @@ final class ExpertJobs implements AutoCloseable {
   /** What down reads: act(gate x) * up x of every choice, [T k, F]. */
   private final ExpertInput hidden;
 
-  /** Where gate and up are joined in each step, where they lie apart. */
-  private JoinedMatrix[] buffers = new JoinedMatrix[0];
+  private final JoinBuffers buffers;
 
   ExpertJobs(
       WorkerPool pool, Scratch[] scratch, GroupProducts products, CombineJob combine, Arena arena) {
@@ -54,7 +48,7 @@ final class ExpertJobs implements AutoCloseable {
     this.products = products;
     this.combine = combine;
     this.scratch = scratch;
-    this.arena = arena;
+    buffers = new JoinBuffers(arena);
     input = new ExpertInput(products, lists);
     hidden = new ExpertInput(products, lists);
   }
@@ -72,7 +66,10 @@ final class ExpertJobs implements AutoCloseable {
       hidden.useFloats(hiddenRows.get(lists.size(), experts.width()), true);
     }
     switch (experts.gateUp()) {
-      case Joined joined -> runGateUp(joined.matrices(), 0, lists.activeCount());
+      case Joined joined -> {
+        gateUp.buffered = false;
+        runGateUp(joined.matrices(), 0, lists.activeCount());
+      }
       case Apart apart -> joinInSteps(apart);
     }
     Rows results = resultRows.get(lists.size(), experts.hidden());
@@ -102,23 +99,24 @@ final class ExpertJobs implements AutoCloseable {
   }
 
   private void joinInSteps(Apart apart) {
-    reserveBuffers(apart);
-    for (int first = 0; first < lists.activeCount(); first += JOINED_AT_ONCE) {
-      int count = Math.min(JOINED_AT_ONCE, lists.activeCount() - first);
+    List<JoinedMatrix> joined = buffers.like(apart.gate().getFirst());
+    for (int first = 0; first < lists.activeCount(); first += JoinBuffers.AT_ONCE) {
+      int count = Math.min(JoinBuffers.AT_ONCE, lists.activeCount() - first);
       join.apart = apart;
+      join.joined = joined;
       join.firstActive = first;
-      join.groups = buffers[0].packed().groups();
+      join.groups = joined.getFirst().packed().groups();
       pool.runByRows(count, join.groups, join);
-      runGateUp(List.of(), first, count);
+      gateUp.buffered = true;
+      runGateUp(joined, first, count);
     }
   }
 
-  /** Runs gate and up of some active experts; no matrices stands for the buffers. */
+  /** Runs gate and up of some active experts. */
   private void runGateUp(List<JoinedMatrix> matrices, int firstActive, int count) {
     gateUp.matrices = matrices;
     gateUp.firstActive = firstActive;
-    JoinedMatrix any = matrices.isEmpty() ? buffers[0] : matrices.getFirst();
-    gateUp.groups = any.packed().groups();
+    gateUp.groups = matrices.getFirst().packed().groups();
     pool.runByRows(count, gateUp.groups, gateUp);
   }
 
@@ -149,23 +147,6 @@ final class ExpertJobs implements AutoCloseable {
     resultRows.close();
     input.close();
     hidden.close();
-  }
-
-  private void reserveBuffers(Apart apart) {
-    PackedMatrix gate = apart.gate().getFirst();
-    int rows = JoinedMatrix.joinedRows(gate.rows());
-    boolean fits =
-        buffers.length > 0
-            && buffers[0].width() == gate.rows()
-            && buffers[0].packed().columns() == gate.columns()
-            && buffers[0].packed().format() == gate.format();
-    if (!fits) {
-      buffers = new JoinedMatrix[JOINED_AT_ONCE];
-      for (int i = 0; i < buffers.length; i++) {
-        PackedMatrix packed = Packer.allocate(arena, gate.format(), rows, gate.columns());
-        buffers[i] = new JoinedMatrix(packed, gate.rows());
-      }
-    }
   }
 
   private int rowsOf(int active) {
@@ -220,6 +201,7 @@ final class ExpertJobs implements AutoCloseable {
   /** Copies the strips of one group of gate and of up next to each other. */
   private final class JoinJob implements WorkerPool.Job {
     Apart apart;
+    List<JoinedMatrix> joined;
     int firstActive;
     int groups;
 
@@ -228,7 +210,7 @@ final class ExpertJobs implements AutoCloseable {
       int buffer = piece / groups;
       int group = piece % groups;
       int expert = lists.active(firstActive + buffer);
-      MemorySegment target = buffers[buffer].packed().data();
+      MemorySegment target = joined.get(buffer).packed().data();
       copy(apart.gate().get(expert), group, target, 0);
       copy(apart.up().get(expert), group, target, 1);
     }
@@ -245,6 +227,10 @@ final class ExpertJobs implements AutoCloseable {
   private final class GateUpJob implements WorkerPool.RunJob {
     ExpertWeights experts;
     List<JoinedMatrix> matrices;
+
+    /** Whether the matrices are those of the active experts from the first on, not of all. */
+    boolean buffered;
+
     WeightFormat downFormat;
     int firstActive;
     int groups;
@@ -259,8 +245,7 @@ final class ExpertJobs implements AutoCloseable {
       int index = piece / groups;
       int active = firstActive + index;
       int group = piece % groups;
-      PackedMatrix packed =
-          (matrices.isEmpty() ? buffers[index] : matrices.get(lists.active(active))).packed();
+      PackedMatrix packed = matrices.get(buffered ? index : lists.active(active)).packed();
       Scratch own = scratch[worker];
       for (int slot = lists.start(active); slot < lists.end(active); ) {
         int rows = Math.min(lists.end(active) - slot, GroupProducts.MAX_ROWS);

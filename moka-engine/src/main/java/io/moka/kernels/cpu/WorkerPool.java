@@ -147,7 +147,7 @@ public final class WorkerPool implements AutoCloseable {
    */
   public void runByRows(int matrices, int groups, Job newJob) {
     int count = matrices * groups;
-    if (runsAlone(matrices, groups, newJob)) {
+    if (count == 0 || runsAlone(matrices, groups, newJob)) {
       return;
     }
     begin(newJob);

@@ -70,6 +70,28 @@ class WorkerPoolTest {
     }
   }
 
+  @ParameterizedTest
+  @CsvSource({"1,0", "0,1"})
+  void nothingIsAskedOfAJobWithoutPieces(int matrices, int groups) {
+    WorkerPool.RunJob job =
+        new WorkerPool.RunJob() {
+          @Override
+          public int mostAtOnce(int first) {
+            throw new AssertionError("asked");
+          }
+
+          @Override
+          public void run(int first, int count, int worker) {
+            throw new AssertionError("run");
+          }
+        };
+    for (int threads = 1; threads <= 2; threads++) {
+      try (WorkerPool pool = new WorkerPool(threads)) {
+        pool.runByRows(matrices, groups, job);
+      }
+    }
+  }
+
   /** Pieces are handed out in runs, whose lengths depend on how many are left. */
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8})
