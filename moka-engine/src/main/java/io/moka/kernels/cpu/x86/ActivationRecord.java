@@ -29,12 +29,6 @@ record ActivationRecord(int subBlocks, boolean hasOffset, int bias) {
   /** Where the sums begin. */
   static final int SUMS = 36;
 
-  /**
-   * Blocks whose largest value is below count as zeros: 127 over it would not be finite. Far below
-   * whatever a model computes.
-   */
-  static final float LEAST = 0x1p-121f;
-
   /** What weights of a layout need. */
   static ActivationRecord of(TileLayout layout) {
     return new ActivationRecord(

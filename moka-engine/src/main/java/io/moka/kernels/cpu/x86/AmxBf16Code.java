@@ -68,13 +68,13 @@ final class AmxBf16Code {
   private static final Mem BLOCKS_SLOT = WEIGHTS_SLOT.plus(24);
   private static final int FRAME_BYTES = TileShapes.BYTES + VECTOR_BYTES;
 
-  private static final Mem PANEL_BYTES = GroupCode.stackArgument(0);
-  private static final Mem LAST_PANEL = GroupCode.stackArgument(1);
-  private static final Mem LAST_OUT = GroupCode.stackArgument(2);
-  private static final Mem FIRST_AHEAD = GroupCode.stackArgument(3);
-  private static final Mem BLOCKS_BEFORE = GroupCode.stackArgument(4);
-  private static final Mem AHEAD_THEN = GroupCode.stackArgument(5);
-  private static final Mem REST = GroupCode.stackArgument(6);
+  private static final Mem PANEL_BYTES = Frame.argument(0);
+  private static final Mem LAST_PANEL = Frame.argument(1);
+  private static final Mem LAST_OUT = Frame.argument(2);
+  private static final Mem FIRST_AHEAD = Frame.argument(3);
+  private static final Mem BLOCKS_BEFORE = Frame.argument(4);
+  private static final Mem AHEAD_THEN = Frame.argument(5);
+  private static final Mem REST = Frame.argument(6);
 
   private final Assembler assembler;
   private final int parts;

@@ -95,11 +95,9 @@ final class AmxInt8Code {
   private static final Mem PANELS_LEFT_SLOT = WEIGHTS_SLOT.plus(88);
   private static final int FRAME_BYTES = 2 * DOTS_BYTES + 7 * VECTOR_BYTES;
 
-  /** Arguments above the saved RBP and the return address. */
-  private static final Mem FULL_PANELS = Mem.at(Gp.RBP, 16);
-
-  private static final Mem PANEL_BYTES = Mem.at(Gp.RBP, 24);
-  private static final Mem CHUNK = Mem.at(Gp.RBP, 32);
+  private static final Mem FULL_PANELS = Frame.argument(0);
+  private static final Mem PANEL_BYTES = Frame.argument(1);
+  private static final Mem CHUNK = Frame.argument(2);
 
   /** Where RECORDS points in a record: short displacements reach 512 bytes to either side. */
   private static final int RECORD_BIAS = 256;

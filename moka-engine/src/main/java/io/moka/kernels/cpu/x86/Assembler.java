@@ -160,7 +160,6 @@ final class Assembler {
   void emit(Op op, Operand destination, Operand source, int constant) {
     switch (op.form) {
       case RMI -> vector(op, reg(destination), NO_VECTOR, source, constant);
-      case MRI -> vector(op, reg(source), NO_VECTOR, destination, constant);
       case VMI -> vector(op, extension(op, reg(destination)), reg(destination), source, constant);
       default -> throw mismatch(op, "two operands and a constant");
     }
@@ -222,7 +221,7 @@ final class Assembler {
       case Constant one -> broadcast = one.broadcast();
     }
     // the mask belongs to the destination: reg, or the last operand of a store to a register
-    boolean toLast = op.form == Op.Form.MR || op.form == Op.Form.MRI;
+    boolean toLast = op.form == Op.Form.MR;
     Vec masked = toLast && last instanceof Vec vec ? vec : reg;
     if (broadcast && op.tuple != Op.Tuple.FULL) {
       throw new IllegalArgumentException(op + " cannot broadcast");
@@ -463,13 +462,6 @@ final class Assembler {
 
   void load(Gp to, Mem from) {
     rex(true, to.number(), from);
-    put(0x8B);
-    memory(to.number(), from, 1);
-  }
-
-  /** Loads 32 bits; the upper half becomes zero. */
-  void load32(Gp to, Mem from) {
-    rex(false, to.number(), from);
     put(0x8B);
     memory(to.number(), from, 1);
   }

@@ -84,7 +84,7 @@ final class Bf16GroupCode extends GroupCode {
   void prepare() {
     if (strips < STRIPS) {
       assembler.load(NEXT, NEXT_SLOT);
-      assembler.load(STEP, stackArgument(2));
+      assembler.load(STEP, Frame.argument(2));
     }
   }
 
@@ -108,7 +108,7 @@ final class Bf16GroupCode extends GroupCode {
   @Override
   void rest() {
     Label end = new Label();
-    assembler.load(PAIRS, stackArgument(1));
+    assembler.load(PAIRS, Frame.argument(1));
     assembler.alu(Alu.CMP, PAIRS, 0);
     assembler.jump(Condition.EQUAL, end);
     Label next = assembler.here();

@@ -29,7 +29,6 @@ record CpuFeatures(Set<Feature> present, int family, int model) {
     AVX512DQ,
     AVX512BW,
     AVX512VL,
-    AVX512_VBMI,
     AVX512_VNNI,
     AVX512_BF16,
     AMX_INT8,
@@ -123,7 +122,6 @@ record CpuFeatures(Set<Feature> present, int family, int model) {
         add(present, Feature.AVX512DQ, leaf7.ebx(), 17);
         add(present, Feature.AVX512BW, leaf7.ebx(), 30);
         add(present, Feature.AVX512VL, leaf7.ebx(), 31);
-        add(present, Feature.AVX512_VBMI, leaf7.ecx(), 1);
         add(present, Feature.AVX512_VNNI, leaf7.ecx(), 11);
         add(present, Feature.AVX512_BF16, leaf71.eax(), 5);
       }

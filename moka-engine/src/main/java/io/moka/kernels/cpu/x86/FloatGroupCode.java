@@ -70,7 +70,7 @@ final class FloatGroupCode extends GroupCode {
   @Override
   void startPass() {
     assembler.load(OFFSET, INPUT_SLOT);
-    assembler.load(BLOCKS, stackArgument(1));
+    assembler.load(BLOCKS, Frame.argument(1));
     for (int row = 0; row < rows; row++) {
       assembler.load(ROW[row], Mem.at(BLOCKS, 8 * row));
       assembler.alu(Alu.ADD, ROW[row], OFFSET);

@@ -22,6 +22,12 @@ final class Frame {
     assembler.alu(Alu.AND, Gp.RSP, -ALIGNMENT);
   }
 
+  /** An argument that is not in a register, from 0. */
+  static Mem argument(int index) {
+    // above the saved RBP and the return address
+    return Mem.at(Gp.RBP, 16 + 8 * index);
+  }
+
   /** Ends it: gives the room back and returns. */
   static void leave(Assembler assembler, Gp[] saved) {
     assembler.address(Gp.RSP, Mem.at(Gp.RBP, -8 * saved.length));

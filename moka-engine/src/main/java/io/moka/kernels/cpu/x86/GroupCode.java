@@ -13,7 +13,8 @@ import io.moka.weights.PackedMatrix;
  * void product(weights, stripBytes, input, next, blocks, out, groups, ...)
  *   weights     the first strip of the first group; the others follow at stripBytes
  *   input       what the subclass reads
- *   next        bytes from where the last blocks are read to what should be prefetched then
+ *   next        four strips at once: bytes from where the last blocks are read to what should be
+ *               prefetched then
  *   blocks      blocks of a strip
  *   out         for each row 64 floats of each group, row after row
  *   groups      how many, at least 1
@@ -24,6 +25,10 @@ import io.moka.weights.PackedMatrix;
  *   for each block, and the rest: the subclass adds to the sums
  *   store the sums
  * </pre>
+ *
+ * <p>STRIP, BLOCKS and AHEAD are taken while blocks are read; a subclass has all other registers,
+ * TEMPORARY and the STRIPs beyond its own included. Between passes it keeps none of those but what
+ * it sets in {@link #prepare}.
  *
  * <p>A lane is a row of weights, and each sum is one chain over ascending columns: its bits depend
  * neither on the number of rows nor on those of strips and groups.
@@ -47,7 +52,7 @@ abstract class GroupCode {
   static final Gp TEMPORARY = Gp.RAX;
   private static final Gp[] SAVED = {Gp.RBX, Gp.R12, Gp.R13, Gp.R14, Gp.R15};
 
-  private static final Mem GROUPS = stackArgument(0);
+  private static final Mem GROUPS = Frame.argument(0);
 
   /** The frame: room for two vectors of each strip, then the slots, then more room. */
   private static final int SLOTS = STRIPS * 2 * VECTOR_BYTES;
@@ -129,12 +134,6 @@ abstract class GroupCode {
     return Mem.at(Gp.RSP, strip * 2 * VECTOR_BYTES);
   }
 
-  /** An argument that is not in a register, from 0; of a product of groups 0 is their number. */
-  static Mem stackArgument(int index) {
-    // above the saved RBP and the return address
-    return Mem.at(Gp.RBP, 16 + 8 * index);
-  }
-
   /** Bytes that the subclass needs beside {@link #room}. */
   int moreRoomBytes() {
     return 0;
@@ -199,7 +198,7 @@ abstract class GroupCode {
     if (strips == STRIPS && blocksAhead > 0) {
       fourStreams();
     } else {
-      // what follows the strips is what the next pass reads
+      // past its end a strip prefetches what follows it: the next pass, where there is one strip
       Label end = new Label();
       assembler.alu(Alu.CMP, BLOCKS, 0);
       assembler.jump(Condition.EQUAL, end);

@@ -65,8 +65,7 @@ public enum InstructionSet {
         switch (feature) {
           case AVX2, FMA, F16C -> AVX2;
           case AVX_VNNI -> AVX2_VNNI;
-          case AVX512F, AVX512DQ, AVX512BW, AVX512VL, AVX512_VBMI, AVX512_VNNI, AVX512_BF16 ->
-              AVX512;
+          case AVX512F, AVX512DQ, AVX512BW, AVX512VL, AVX512_VNNI, AVX512_BF16 -> AVX512;
           case AMX_INT8, AMX_BF16 -> AMX;
         };
     return first.compareTo(this) <= 0;

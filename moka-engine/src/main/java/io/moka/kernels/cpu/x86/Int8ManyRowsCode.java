@@ -29,8 +29,8 @@ final class Int8ManyRowsCode extends Int8TileCode {
   private static final int ROW_BYTES = STRIPS_AT_ONCE * VECTOR_BYTES;
   private static final int PANEL_BIAS = 0;
 
-  private static final Mem TURNS_ARGUMENT = stackArgument(1);
-  private static final Mem REST_ARGUMENT = stackArgument(2);
+  private static final Mem TURNS_ARGUMENT = Frame.argument(1);
+  private static final Mem REST_ARGUMENT = Frame.argument(2);
 
   private static final Gp TURNS = Gp.R9;
   private static final Gp REST = Gp.R15;

@@ -24,7 +24,6 @@ enum Op {
   VPTERNLOGD(Form.RVMI, Map.M0F3A, Prefix.P66, 0x25, Tuple.FULL, Flag.EVEX_ONLY),
   VPSRLW(Form.VMI, Map.M0F, Prefix.P66, 0x71, 2, Tuple.VECTOR),
   VPSRLD(Form.VMI, Map.M0F, Prefix.P66, 0x72, 2, Tuple.FULL),
-  VPSRAD(Form.VMI, Map.M0F, Prefix.P66, 0x72, 4, Tuple.FULL),
   VPSLLD(Form.VMI, Map.M0F, Prefix.P66, 0x72, 6, Tuple.FULL),
 
   VPADDD(Form.RVM, Map.M0F, Prefix.P66, 0xFE, Tuple.FULL),
@@ -35,27 +34,22 @@ enum Op {
   VPMADDUBSW(Form.RVM, Map.M0F38, Prefix.P66, 0x04, Tuple.VECTOR),
   VPMADDWD(Form.RVM, Map.M0F, Prefix.P66, 0xF5, Tuple.VECTOR),
   VPDPBUSD(Form.RVM, Map.M0F38, Prefix.P66, 0x50, Tuple.FULL),
-  VPDPWSSD(Form.RVM, Map.M0F38, Prefix.P66, 0x52, Tuple.FULL),
   VDPBF16PS(Form.RVM, Map.M0F38, Prefix.PF3, 0x52, Tuple.FULL, Flag.EVEX_ONLY),
 
   VADDPS(Form.RVM, Map.M0F, Prefix.NONE, 0x58, Tuple.FULL),
   VMULPS(Form.RVM, Map.M0F, Prefix.NONE, 0x59, Tuple.FULL),
   VSUBPS(Form.RVM, Map.M0F, Prefix.NONE, 0x5C, Tuple.FULL),
-  VMINPS(Form.RVM, Map.M0F, Prefix.NONE, 0x5D, Tuple.FULL),
   VDIVPS(Form.RVM, Map.M0F, Prefix.NONE, 0x5E, Tuple.FULL),
   VMAXPS(Form.RVM, Map.M0F, Prefix.NONE, 0x5F, Tuple.FULL),
-  VFMADD132PS(Form.RVM, Map.M0F38, Prefix.P66, 0x98, Tuple.FULL),
   VFMADD213PS(Form.RVM, Map.M0F38, Prefix.P66, 0xA8, Tuple.FULL),
   VFMADD231PS(Form.RVM, Map.M0F38, Prefix.P66, 0xB8, Tuple.FULL),
 
   VCVTDQ2PS(Form.RM, Map.M0F, Prefix.NONE, 0x5B, Tuple.FULL),
   VCVTPS2DQ(Form.RM, Map.M0F, Prefix.P66, 0x5B, Tuple.FULL),
   VCVTPH2PS(Form.RM, Map.M0F38, Prefix.P66, 0x13, Tuple.HALF),
-  VCVTPS2PH(Form.MRI, Map.M0F3A, Prefix.P66, 0x1D, Tuple.HALF),
   VCVTNEPS2BF16(Form.RM, Map.M0F38, Prefix.PF3, 0x72, Tuple.FULL, Flag.EVEX_ONLY, Flag.NARROWING),
   VPMOVZXBD(Form.RM, Map.M0F38, Prefix.P66, 0x31, Tuple.QUARTER),
   VPMOVSXBD(Form.RM, Map.M0F38, Prefix.P66, 0x21, Tuple.QUARTER),
-  VPMOVZXWD(Form.RM, Map.M0F38, Prefix.P66, 0x33, Tuple.HALF),
   VPMOVDW(Form.MR, Map.M0F38, Prefix.PF3, 0x33, Tuple.HALF, Flag.EVEX_ONLY),
   VPMOVSDB_STORE(Form.MR, Map.M0F38, Prefix.PF3, 0x21, Tuple.QUARTER, Flag.EVEX_ONLY),
 
@@ -81,7 +75,6 @@ enum Op {
     RMI,
     /** Memory or register, register: the destination is the former. */
     MR,
-    MRI,
     /** Register, first source in vvvv, register or memory. */
     RVM,
     RVMI,
@@ -168,7 +161,7 @@ enum Op {
 
   boolean hasImmediate() {
     return switch (form) {
-      case RMI, MRI, RVMI, VMI, COMPARE -> true;
+      case RMI, RVMI, VMI, COMPARE -> true;
       case RM, MR, RVM -> false;
     };
   }

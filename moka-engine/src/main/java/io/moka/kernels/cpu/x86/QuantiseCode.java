@@ -1,5 +1,6 @@
 package io.moka.kernels.cpu.x86;
 
+import io.moka.kernels.Activations;
 import java.util.List;
 
 /**
@@ -97,7 +98,7 @@ final class QuantiseCode {
 
   /** inverse = 127 / max, zero where max counts as zero. */
   private void inverse() {
-    Constant least = Constant.lanes(ActivationRecord.LEAST, bits);
+    Constant least = Constant.lanes(Activations.LEAST, bits);
     if (bits < 512) {
       assembler.emit(Op.VDIVPS, inverse, largest, max);
       assembler.emit(Op.VCMPPS_LANES, max, max, least, GREATER_OR_EQUAL);

@@ -10,8 +10,6 @@ enum TileOp {
 
   /** Signed bytes by signed bytes, four at a time, into 32-bit sums. */
   TDPBSSD(Form.PRODUCT, Op.Prefix.PF2, 0x5E),
-  /** Signed bytes by unsigned ones. */
-  TDPBSUD(Form.PRODUCT, Op.Prefix.PF3, 0x5E),
   /** Pairs of bf16 into float sums. */
   TDPBF16PS(Form.PRODUCT, Op.Prefix.PF3, 0x5C);
 

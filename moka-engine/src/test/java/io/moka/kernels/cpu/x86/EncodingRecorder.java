@@ -103,7 +103,7 @@ final class EncodingRecorder {
   private String vector() {
     Op op = one(ops);
     String name = op.name().toLowerCase(Locale.ROOT).replaceFirst("_(store|lanes)$", "");
-    boolean store = op.name().endsWith("_STORE") || op == Op.VCVTPS2PH && random.nextBoolean();
+    boolean store = op.name().endsWith("_STORE");
     boolean fixedWidth = op == Op.VCVTNEPS2BF16 || op == Op.VSHUFF32X4 || op == Op.VBROADCASTI32X4;
     // not all have the narrowest vectors, or any but the widest
     int narrowest = op == Op.VPERMD || op.vexOnly ? 256 : fixedWidth ? 512 : 128;
@@ -143,7 +143,7 @@ final class EncodingRecorder {
     String operands =
         switch (op.form) {
           case RM, RMI, VMI -> wide + zeroing + ", " + last + constant;
-          case MR, MRI -> last + (memory ? "" : zeroing) + ", " + wide + constant;
+          case MR -> last + (memory ? "" : zeroing) + ", " + wide + constant;
           case RVM, RVMI -> wide + zeroing + ", " + first + ", " + last + constant;
           case COMPARE ->
               "k"
@@ -161,7 +161,7 @@ final class EncodingRecorder {
     boolean high = operands.matches(".*mm(1[6-9]|2\\d|3[01]).*");
     boolean isVex = bits < 512 && !op.evexOnly && !high && !broadcast && !masked;
     boolean vexByMemory = isVex && !(op.form == Op.Form.VMI && memory);
-    String vexName = op == Op.VPDPBUSD || op == Op.VPDPWSSD ? "{vex} " + name : name;
+    String vexName = op == Op.VPDPBUSD ? "{vex} " + name : name;
     return (vexByMemory ? VEX_NAMES.getOrDefault(op.name().replace("_STORE", ""), vexName) : name)
         + " "
         + operands;
@@ -224,7 +224,7 @@ final class EncodingRecorder {
       case 1 -> "add " + whole.replace("rax", "rcx") + ", " + constant;
       case 2 -> "mov " + whole + ", " + gp(false);
       case 3 -> "mov " + half + ", " + constant;
-      case 4 -> "mov " + (random.nextBoolean() ? whole : half) + ", " + memory;
+      case 4 -> "mov " + whole + ", " + memory;
       case 5 -> "mov " + memory + ", " + (random.nextBoolean() ? whole : half);
       case 6 -> "mov dword ptr " + memory + ", " + constant;
       case 7 -> "lea " + whole + ", " + memory;

@@ -31,7 +31,7 @@ record Instruction(String name, List<String> operands) {
           "vbroadcasti128", "VBROADCASTI32X4");
 
   /** Instructions whose destination may be a register or memory. */
-  private static final Set<String> SAME_NAME = Set.of(Op.VCVTPS2PH.name(), Op.VPMOVDW.name());
+  private static final Set<String> SAME_NAME = Set.of(Op.VPMOVDW.name());
 
   static Instruction parse(String text) {
     String bare = text.startsWith("{vex} ") ? text.substring("{vex} ".length()) : text;
@@ -82,7 +82,7 @@ record Instruction(String name, List<String> operands) {
       case TILEZERO -> assembler.zeroTile(tile(0));
       case TILELOADD -> assembler.tileMemory(op, tile(0), mem(operands.get(1)));
       case TILESTORED -> assembler.tileMemory(op, tile(1), mem(operands.get(0)));
-      case TDPBSSD, TDPBSUD, TDPBF16PS -> assembler.multiplyTiles(op, tile(0), tile(1), tile(2));
+      case TDPBSSD, TDPBF16PS -> assembler.multiplyTiles(op, tile(0), tile(1), tile(2));
     }
   }
 
@@ -133,11 +133,7 @@ record Instruction(String name, List<String> operands) {
     } else if (number) {
       assembler.move32(register(to), Integer.parseInt(from));
     } else if (from.startsWith("[")) {
-      if (isHalf(to)) {
-        assembler.load32(register(to), mem(from));
-      } else {
-        assembler.load(register(to), mem(from));
-      }
+      assembler.load(register(to), mem(from));
     } else {
       assembler.move(register(to), register(from));
     }

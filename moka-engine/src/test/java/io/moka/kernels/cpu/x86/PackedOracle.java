@@ -1,5 +1,6 @@
 package io.moka.kernels.cpu.x86;
 
+import io.moka.kernels.Activations;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.TileLayout;
 import java.lang.foreign.MemorySegment;
@@ -167,7 +168,7 @@ final class PackedOracle {
           largest = Math.max(largest, Math.abs(x[block * 32 + i]));
         }
         scales[block] = Float.isFinite(largest) ? largest / 127f : Float.NaN;
-        float inverse = largest >= ActivationRecord.LEAST ? 127f / largest : 0;
+        float inverse = largest >= Activations.LEAST ? 127f / largest : 0;
         for (int i = 0; i < 32; i++) {
           codes[block * 32 + i] = (byte) Math.rint(x[block * 32 + i] * inverse);
         }
