@@ -30,19 +30,6 @@ public final class Batch implements SlotMap {
     ALL
   }
 
-  private final SlotMap wantedSlots =
-      new SlotMap() {
-        @Override
-        public int position(int index) {
-          return positions[wantedRows[index]];
-        }
-
-        @Override
-        public int block(int index, int inSequence) {
-          return tables[wantedRows[index]].block(inSequence);
-        }
-      };
-
   private int rows;
   private int wanted;
   private int[] ids = new int[16];
@@ -129,15 +116,6 @@ public final class Batch implements SlotMap {
    */
   public int wantedRow(int index) {
     return wantedRows[index];
-  }
-
-  /**
-   * Where the rows that get logits lie, counted as {@link #wantedRow} counts them.
-   *
-   * @return a view that changes with the batch
-   */
-  public SlotMap wantedSlots() {
-    return wantedSlots;
   }
 
   @Override

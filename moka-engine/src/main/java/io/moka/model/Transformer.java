@@ -10,7 +10,6 @@ import io.moka.kernels.Kernels;
 import io.moka.kernels.KvCache;
 import io.moka.kernels.KvType;
 import io.moka.kernels.Rows;
-import io.moka.kernels.SlotMap;
 import io.moka.weights.PackedMatrix;
 import io.moka.weights.Tensor;
 import io.moka.weights.WeightArena;
@@ -175,18 +174,7 @@ public final class Transformer implements AutoCloseable {
     kernels.embed(embedding, batch.ids(), rows, space.hidden);
     for (int layer = 0; layer < layers.size(); layer++) {
       LayerWeights weights = layers.get(layer);
-      storeKeys(weights, layer, cache, rows);
-      SlotMap slots = batch;
-      if (layer == layers.size() - 1) {
-        // of the last layer other rows leave keys and values alone
-        keepWanted();
-        rows = batch.wanted();
-        slots = batch.wantedSlots();
-      }
-      if (rows == 0) {
-        break;
-      }
-      attend(weights, layer, cache, slots, rows);
+      attend(weights, layer, cache, rows);
       kernels.add(space.hidden, space.delta, rows);
       runMlp(weights, layer, rows);
       kernels.add(space.hidden, space.delta, rows);
@@ -195,7 +183,7 @@ public final class Transformer implements AutoCloseable {
         return false;
       }
     }
-    kernels.rmsNorm(space.hidden, finalNorm, config.rmsNormEps(), rows, 1, space.finals);
+    keepFinals();
     complete = true;
     return true;
   }
@@ -225,8 +213,8 @@ public final class Transformer implements AutoCloseable {
     }
   }
 
-  /** queries = rotate(norm(wq x)), and keys and values into the cache; x = norm(hidden). */
-  private void storeKeys(LayerWeights weights, int layer, KvCache cache, int rows) {
+  /** delta = wo attention(rotate(norm(wq x)), ...), x = norm(hidden). */
+  private void attend(LayerWeights weights, int layer, KvCache cache, int rows) {
     float epsilon = config.rmsNormEps();
     kernels.rmsNorm(space.hidden, weights.attentionNorm(), epsilon, rows, 1, space.normed);
     weights.qkv().multiply(kernels, space.normed, rows, space.qkv);
@@ -238,11 +226,7 @@ public final class Transformer implements AutoCloseable {
     kernels.rotate(space.queries, space.angles, rows, shape.heads());
     kernels.rotate(space.keys, space.angles, rows, shape.kvHeads());
     kernels.store(space.keys, space.values, cache, layer, batch, shape, rows);
-  }
-
-  /** delta = wo attention(queries, ...). */
-  private void attend(LayerWeights weights, int layer, KvCache cache, SlotMap slots, int rows) {
-    kernels.attention(space.queries, cache, layer, slots, shape, rows, space.attention);
+    kernels.attention(space.queries, cache, layer, batch, shape, rows, space.attention);
     weights.output().multiply(kernels, space.attention, rows, space.delta);
   }
 
@@ -264,22 +248,17 @@ public final class Transformer implements AutoCloseable {
     listener.mlpOutput(layer, rows, space.delta);
   }
 
-  /** Moves what the rows that want logits need to the front. */
-  private void keepWanted() {
+  private void keepFinals() {
+    long bytes = (long) config.hiddenSize() * Float.BYTES;
     for (int i = 0; i < batch.wanted(); i++) {
-      int row = batch.wantedRow(i);
-      if (row > i) {
-        copyRow(space.hidden, row, i);
-        copyRow(space.queries, row, i);
-        space.rowKeys[i] = space.rowKeys[row];
-      }
+      MemorySegment.copy(
+          space.hidden.data(),
+          space.hidden.offsetBytes(batch.wantedRow(i)),
+          space.finals.data(),
+          space.finals.offsetBytes(i),
+          bytes);
     }
-  }
-
-  private static void copyRow(Rows rows, int from, int to) {
-    long bytes = (long) rows.columns() * Float.BYTES;
-    MemorySegment.copy(
-        rows.data(), rows.offsetBytes(from), rows.data(), rows.offsetBytes(to), bytes);
+    kernels.rmsNorm(space.finals, finalNorm, config.rmsNormEps(), batch.wanted(), 1, space.finals);
   }
 
   /**
